@@ -1,0 +1,234 @@
+"""Popularity with a half-life, and what is trending: the same with a shorter one."""
+
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from millstream.models.arrays import grown
+from millstream.models.histories import Histories, Rows, Scores, Step
+from millstream.models.jit import kernel
+from millstream.models.source import Arrays
+
+Doubles = npt.NDArray[np.float64]
+
+SCALE_MAX = 1e12
+
+
+class PopParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of `pop`; half-lives are counted in interactions."""
+
+    weight: float = 0.02
+    proposals: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 60
+    half_life: Annotated[float, msgspec.Meta(gt=0)] = 5000.0
+    trending_half_life: Annotated[float, msgspec.Meta(gt=0)] = 500.0
+    head: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 512
+
+
+class Decayed:
+    """One decayed count an item, and the `head` greatest, always sorted.
+
+    Rather than shrinking all counts, each addition is worth more than the last; one pass brings
+    them back every 40 half-lives. The head is a function of the counts: (count, lower row).
+    """
+
+    def __init__(self, half_life: float, head: int) -> None:
+        self.growth = 2.0 ** (1.0 / half_life)
+        self.scale = 1.0
+        self.rows = 0
+        self.counts: Doubles = np.zeros(0, np.float64)
+        self._place: Rows = np.zeros(0, np.int32)  # 1 + place in the head, 0 outside
+        self._head: Rows = np.zeros(head, np.int32)
+        self._filled = 0
+
+    def grow(self, rows: int) -> None:
+        """Make room for item rows 0 .. rows - 1."""
+        self.rows = max(self.rows, rows)
+        self.counts = grown(self.counts, rows)
+        self._place = grown(self._place, rows)
+
+    def forget(self, rows: Rows) -> None:
+        """Set these counts to 0."""
+        self.counts[rows] = 0.0
+        self._rebuild()
+
+    def add(self, row: int, weight: float) -> None:
+        """Let one interaction pass and add its weight to a row."""
+        self.scale *= self.growth
+        self.counts[row] += self.scale * weight
+        self._filled = _raise(self.counts, self._place, self._head, self._filled, row)
+        if self.scale > SCALE_MAX:
+            self.counts /= self.scale
+            self.scale = 1.0
+            self._rebuild()
+
+    def top(self, k: int) -> Rows:
+        """Return the greatest rows, at most k and at most the head, best first."""
+        return self._head[: min(k, self._filled)].copy()
+
+    def read(self, rows: Rows) -> Scores:
+        """Return the decayed counts of rows (B, C); 0 for rows unknown or below 0."""
+        out = np.zeros(rows.shape, np.float32)
+        counts = self.counts[: self.rows]
+        everybody = np.zeros(len(rows) + 1, np.int64)
+        _score(counts, self.scale, counts, self.scale, everybody, rows, out)
+        return out
+
+    def arrays(self) -> tuple[Doubles, Doubles]:
+        """Return (counts, scale)."""
+        return self.counts[: self.rows], np.array([self.scale])
+
+    def load(self, counts: npt.NDArray[np.generic], scale: npt.NDArray[np.generic]) -> None:
+        """Replace the state by what `arrays` returned."""
+        self.rows = len(counts)
+        self.counts = np.array(counts, np.float64)
+        self.scale = float(np.asarray(scale, np.float64)[0])
+        self._place = np.zeros(len(counts), np.int32)
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        order = np.lexsort((np.arange(self.rows), -self.counts[: self.rows]))
+        order = order[self.counts[order] > 0.0][: len(self._head)]
+        self._filled = len(order)
+        self._head[: self._filled] = order
+        self._place[:] = 0
+        self._place[order] = np.arange(1, self._filled + 1)
+
+
+class Pop:
+    """Scores by popularity; proposes what is popular and what is trending in turns.
+
+    Its weight in the fusion is small (0 and below did not rank worse): it decides where the
+    others say nothing, for people without a history.
+    """
+
+    name = "pop"
+    learns_from_steps = True
+
+    def __init__(self, params: PopParams) -> None:
+        """Start empty."""
+        self.popular = Decayed(params.half_life, params.head)
+        self.trending = Decayed(params.trending_half_life, params.head)
+
+    def grow(self, rows: int) -> None:
+        """Make room for item rows 0 .. rows - 1."""
+        self.popular.grow(rows)
+        self.trending.grow(rows)
+
+    def forget(self, rows: Rows) -> None:
+        """Set these items' counts to 0."""
+        self.popular.forget(rows)
+        self.trending.forget(rows)
+
+    def learn(self, step: Step) -> None:
+        """Count the interaction."""
+        self.popular.add(step.row, step.weight)
+        self.trending.add(step.row, step.weight)
+
+    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return nothing: replicas learn from the steps."""
+        return {}
+
+    def apply(self, changes: Arrays) -> None:
+        """Do nothing: replicas learn from the steps."""
+
+    def retrieve(self, histories: Histories, k: int) -> Rows:
+        """Return the same rows for all: popular and trending in turns, distinct, (B, k)."""
+        turns = np.full(k, -1, np.int32)
+        _take_turns(self.popular.top(k), self.trending.top(k), turns)
+        return np.repeat(turns[None, :], len(histories), axis=0)
+
+    def score(self, histories: Histories, candidates: Rows) -> Scores:
+        """Return decayed counts, (B, C): what is popular, to strangers what is trending."""
+        scores = np.zeros(candidates.shape, np.float32)
+        popular = (self.popular.counts[: self.popular.rows], self.popular.scale)
+        trending = (self.trending.counts[: self.trending.rows], self.trending.scale)
+        _score(*popular, *trending, histories.ptr, candidates, scores)
+        return scores
+
+    def because(self, histories: Histories, listed: Rows) -> Rows:
+        """Return -1: no history item is the reason."""
+        return np.full(listed.shape, -1, np.int32)
+
+    def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return counts and their scales."""
+        popular, popular_scale = self.popular.arrays()
+        trending, trending_scale = self.trending.arrays()
+        return {
+            "popular": popular,
+            "popular_scale": popular_scale,
+            "trending": trending,
+            "trending_scale": trending_scale,
+        }
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return counts and their scales: the heads follow from them."""
+        return self.read_arrays()
+
+    def load(self, arrays: Arrays) -> None:
+        """Replace the counts."""
+        self.popular.load(arrays["popular"], arrays["popular_scale"])
+        self.trending.load(arrays["trending"], arrays["trending_scale"])
+
+
+@kernel
+def _raise(counts: Doubles, place: Rows, head: Rows, filled: int, row: int) -> int:
+    """Move a row whose count has grown to its place in the head; return the head's length."""
+    at = place[row] - 1
+    if at < 0:
+        if filled < len(head):
+            at = filled
+            filled += 1
+        else:
+            at = len(head) - 1
+            last = head[at]
+            if counts[row] < counts[last] or (counts[row] == counts[last] and row > last):
+                return filled
+            place[last] = 0
+    while at:
+        above = head[at - 1]
+        if counts[row] < counts[above] or (counts[row] == counts[above] and row > above):
+            break
+        head[at] = above
+        place[above] = at + 1
+        at -= 1
+    head[at] = row
+    place[row] = at + 1
+    return filled
+
+
+@kernel
+def _score(
+    popular: Doubles,
+    popular_scale: float,
+    trending: Doubles,
+    trending_scale: float,
+    ptr: npt.NDArray[np.int64],
+    rows: Rows,
+    out: Scores,
+) -> None:
+    for b in range(len(rows)):
+        stranger = ptr[b] == ptr[b + 1]
+        counts = trending if stranger else popular
+        scale = trending_scale if stranger else popular_scale
+        for c in range(rows.shape[1]):
+            row = rows[b, c]
+            if 0 <= row < len(counts):
+                out[b, c] = counts[row] / scale
+
+
+@kernel
+def _take_turns(one: Rows, other: Rows, out: Rows) -> None:
+    n = 0
+    for q in range(max(len(one), len(other))):
+        for side in range(2):
+            rows = one if side == 0 else other
+            if q >= len(rows) or n == len(out):
+                continue
+            met = False
+            for e in range(n):
+                met |= out[e] == rows[q]
+            if not met:
+                out[n] = rows[q]
+                n += 1

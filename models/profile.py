@@ -1,0 +1,317 @@
+"""A person is their recent history: a profile is a set of events, merged in any order.
+
+The state is a join-semilattice (Shapiro et al. 2011, CRDTs): adding an event twice, late or out
+of order, or merging two profiles either way round, ends in the same bytes.
+"""
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import accumulate
+from operator import sub
+from typing import Final, Literal, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from millstream.models.errors import StateRefused
+from millstream.models.event import (
+    EVENT_TYPES,
+    GRADED,
+    REMOVING,
+    TYPE_CODES,
+    Event,
+    EventWeights,
+    weight_table,
+)
+
+VERSION_BYTES: Final = 8
+KEY_BYTES: Final = 24
+ENTRY_BYTES: Final = 12  # type, time and framing; item, key and a value come on top
+VALUE_BYTES: Final = 10
+DAY_MS: Final = 86_400_000
+FORMAT: Final = 1
+IMPRESSION: Final = TYPE_CODES["impression"]
+REMOVING_CODES: Final = frozenset(TYPE_CODES[name] for name in REMOVING)
+AS_OF_MAX: Final = 24
+HASH_MASK: Final = np.uint64(0xFFFFFFFF)
+
+Seen = npt.NDArray[np.uint64]
+Added = Literal["new", "duplicate", "late"]
+Taught = tuple[list[str], list[float], list[int]]
+"""(items, weights, ts_ms), newest first, distinct."""
+
+
+class ProfileParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of a profile."""
+
+    events_max: int = 100
+    bytes_max: int = 4096
+    seen_max: int = 512
+    horizon_days: int = 365
+
+
+class _Packed(msgspec.Struct, array_like=True, gc=False):
+    format: int
+    items: list[str]
+    ts: list[int]  # the first, then differences
+    keys: list[bytes]
+    types: list[int]
+    values: dict[int, float]  # by place, those that are not 0
+    seen: bytes
+    as_of: dict[str, int]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Packed).decode
+
+
+def event_key(id_: str) -> bytes:
+    """Return what stands for an event id: its bytes, or 16 bytes of BLAKE2b when over 24."""
+    raw = id_.encode()
+    return raw if len(raw) <= KEY_BYTES else blake2b(raw, digest_size=16).digest()
+
+
+def item_hash(item: str) -> int:
+    """Return the 32 bits by which an item is remembered after its event has left the profile."""
+    return int.from_bytes(blake2b(item.encode(), digest_size=4).digest(), "little")
+
+
+@dataclass(slots=True)
+class Profile:
+    """The newest events of one person, oldest first by (ts, key), and what was seen before them.
+
+    Bounded by `ProfileParams`: the newest `events_max` within `bytes_max` and the horizon; of
+    older items a set of `seen_max` hashes with the second they were last met. `as_of` says up to
+    which offset of each topic partition the log has been taken in. One id, two contents: the
+    greater (ts, content) stays. Only when one of those two has already left the bounds does the
+    order of arrival show, in which old event or hash is kept.
+    """
+
+    items: list[str] = field(default_factory=list)
+    ts: list[int] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    types: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    seen: Seen = field(default_factory=lambda: np.empty(0, np.uint64))
+    as_of: dict[str, int] = field(default_factory=dict)
+
+    def add(self, event: Event, params: ProfileParams) -> Added:
+        """Take in one event; `new` once per event, `late` when it is older than what is kept."""
+        return self._insert(
+            event.ts,
+            event_key(event.id),
+            event.item,
+            TYPE_CODES[event.type],
+            event.value,
+            params,
+        )
+
+    def merge(self, other: Self, params: ProfileParams) -> None:
+        """Take in another profile of the same person."""
+        for ts, key, item, type_, value in zip(
+            other.ts, other.keys, other.items, other.types, other.values, strict=True
+        ):
+            self._insert(ts, key, item, type_, value, params)
+        if len(other.seen):
+            self.seen = _newest(np.concatenate((self.seen, other.seen)), params.seen_max)
+            self._trim_seen(params)
+
+    def pack(self) -> bytes:
+        """Return the stored form; its first 8 bytes are a hash of the rest: its version."""
+        body = _encode(
+            _Packed(
+                FORMAT,
+                self.items,
+                [*self.ts[:1], *map(sub, self.ts[1:], self.ts)],
+                self.keys,
+                self.types,
+                {n: value for n, value in enumerate(self.values) if value},
+                self.seen.tobytes(),
+                self.as_of,
+            )
+        )
+        return blake2b(body, digest_size=VERSION_BYTES).digest() + body
+
+    @classmethod
+    def unpack(cls, packed: bytes | None) -> Self:
+        """Return the profile that `pack` stored; None is a stranger. Raises StateRefused."""
+        if packed is None:
+            return cls()
+        try:
+            p = _decode(memoryview(packed)[VERSION_BYTES:])
+        except msgspec.DecodeError as error:
+            raise StateRefused(f"a stored profile cannot be read: {error}") from error
+        if p.format != FORMAT:
+            raise StateRefused(f"a stored profile has format {p.format}, this code reads {FORMAT}")
+        seen = np.frombuffer(p.seen, np.uint64)
+        values = [0.0] * len(p.items)
+        for n, value in p.values.items():
+            values[n] = value
+        return cls(p.items, list(accumulate(p.ts)), p.keys, p.types, values, seen, p.as_of)
+
+    def note_offsets(self, offsets: dict[str, int]) -> None:
+        """Set the next offset of some topic partitions (`clicks-3` -> 1042)."""
+        self.as_of.update(offsets)
+        while len(self.as_of) > AS_OF_MAX:
+            self.as_of.pop(next(iter(self.as_of)))
+
+    def taught(self, weights: EventWeights, most: int) -> Taught:
+        """Return (items, weights, ts_ms) of what teaches, newest first, distinct, at most `most`.
+
+        An item's newest event decides: a dislike or hide takes it out altogether.
+        """
+        items: list[str] = []
+        worth: list[float] = []
+        when: list[int] = []
+        met: set[str] = set()
+        table = weight_table(weights)
+        types, ts = self.types, self.ts
+        for n in range(len(types) - 1, -1, -1):
+            item = self.items[n]
+            if item in met:
+                continue
+            weight = table[types[n]]
+            if weight == GRADED:
+                weight = weights.weight(EVENT_TYPES[types[n]], self.values[n])
+            if weight > 0.0:
+                items.append(item)
+                worth.append(weight)
+                when.append(ts[n])
+                if len(items) == most:
+                    break
+            elif types[n] not in REMOVING_CODES:
+                continue
+            met.add(item)
+        return items, worth, when
+
+    def taught_after(self, event: Event, weight: float, before: Taught, most: int) -> Taught | None:
+        """Return `taught` after an event was added, from `taught` before; None if not so simple.
+
+        Simple is a new event that teaches and is the newest, where none had to leave for it.
+        """
+        if weight <= 0.0 or self.keys[-1] != event_key(event.id):
+            return None
+        items, worth, when = before
+        if event.item in items:
+            at = items.index(event.item)
+            items, worth, when = (
+                items[:at] + items[at + 1 :],
+                worth[:at] + worth[at + 1 :],
+                when[:at] + when[at + 1 :],
+            )
+        last = most - 1
+        return [event.item, *items[:last]], [weight, *worth[:last]], [event.ts, *when[:last]]
+
+    def consumed(self) -> set[str]:
+        """Return the items of all kept events but impressions: what is not listed again."""
+        if IMPRESSION not in self.types:
+            return set(self.items)
+        return {i for i, t in zip(self.items, self.types, strict=True) if t != IMPRESSION}
+
+    def removed(self) -> set[str]:
+        """Return the items whose newest kept event is a dislike or a hide."""
+        newest = dict(zip(self.items, self.types, strict=True))
+        return {item for item, type_ in newest.items() if type_ in REMOVING_CODES}
+
+    def seen_hashes(self) -> npt.NDArray[np.uint32]:
+        """Return `item_hash` of the items met before the kept events, ascending."""
+        return np.sort((self.seen & HASH_MASK).astype(np.uint32))
+
+    def same_events(self, other: Self) -> bool:
+        """Return whether both hold the same history, whatever their offsets say."""
+        return (
+            self.keys == other.keys
+            and self.items == other.items
+            and self.ts == other.ts
+            and self.types == other.types
+            and self.values == other.values
+            and np.array_equal(self.seen, other.seen)
+        )
+
+    def _insert(
+        self, ts: int, key: bytes, item: str, type_: int, value: float, params: ProfileParams
+    ) -> Added:
+        if key in self.keys:
+            at = self.keys.index(key)
+            kept = (self.ts[at], self.items[at], self.types[at], self.values[at])
+            if (ts, item, type_, value) <= kept:
+                return "duplicate"
+            self._remove(at)
+            self._place(ts, key, item, type_, value)
+            self._trim(params)
+            return "duplicate"
+        at = self._place(ts, key, item, type_, value)
+        return "late" if at < self._trim(params) else "new"
+
+    def _place(self, ts: int, key: bytes, item: str, type_: int, value: float) -> int:
+        at = len(self.ts)
+        while at and (self.ts[at - 1], self.keys[at - 1]) > (ts, key):
+            at -= 1
+        self.items.insert(at, item)
+        self.ts.insert(at, ts)
+        self.keys.insert(at, key)
+        self.types.insert(at, type_)
+        self.values.insert(at, value)
+        return at
+
+    def _remove(self, at: int) -> None:
+        del self.items[at], self.ts[at], self.keys[at], self.types[at], self.values[at]
+
+    def _trim(self, params: ProfileParams) -> int:
+        """Drop what is beyond the bounds, oldest first; return how many entries left."""
+        oldest_s = (self.ts[-1] - params.horizon_days * DAY_MS) // 1000
+        size = sum(map(len, self.items)) + sum(map(len, self.keys)) + ENTRY_BYTES * len(self.items)
+        size += VALUE_BYTES * sum(map(bool, self.values))
+        evicted = 0
+        while evicted < len(self.items) - 1 and (
+            len(self.items) - evicted > params.events_max
+            or size > params.bytes_max
+            or self.ts[evicted] // 1000 < oldest_s
+        ):
+            size -= len(self.items[evicted]) + len(self.keys[evicted]) + ENTRY_BYTES
+            size -= VALUE_BYTES * bool(self.values[evicted])
+            evicted += 1
+        if evicted:
+            gone = [
+                (self.ts[n] // 1000) << 32 | item_hash(self.items[n])
+                for n in range(evicted)
+                if self.types[n] != IMPRESSION and self.ts[n] // 1000 >= oldest_s
+            ]
+            del self.items[:evicted], self.ts[:evicted], self.keys[:evicted]
+            del self.types[:evicted], self.values[:evicted]
+            for entry in gone:
+                self.seen = _with(self.seen, entry, params.seen_max)
+        self._trim_seen(params)
+        return evicted
+
+    def _trim_seen(self, params: ProfileParams) -> None:
+        """Forget hashes older than the horizon; seconds, so that the cut is the same anywhere."""
+        if len(self.seen) and self.ts:
+            oldest_s = (self.ts[-1] - params.horizon_days * DAY_MS) // 1000
+            if oldest_s > int(self.seen[0] >> np.uint64(32)):
+                cut = int(np.searchsorted(self.seen, np.uint64(max(oldest_s, 0) << 32)))
+                self.seen = self.seen[cut:]
+
+
+def _with(entries: Seen, entry: int, most: int) -> Seen:
+    """Return ascending entries with one more, its hash once, the newest `most`."""
+    if len(entries):
+        same = np.flatnonzero((entries & HASH_MASK) == np.uint64(entry & 0xFFFFFFFF))
+        if len(same):
+            if int(entries[same[0]]) >= entry:
+                return entries
+            entries = np.concatenate((entries[: same[0]], entries[same[0] + 1 :]))
+    new = np.array([entry], np.uint64)
+    at = len(entries) if not len(entries) or int(entries[-1]) < entry else None
+    if at is None:
+        at = int(np.searchsorted(entries, new[0]))
+    first = max(len(entries) + 1 - most, 0)
+    return np.concatenate((entries[:at], new, entries[at:]))[first:]
+
+
+def _newest(entries: Seen, most: int) -> Seen:
+    """Return the newest entry of each hash, ascending by (second, hash), at most `most`."""
+    entries = np.unique(entries)[::-1]
+    _, first = np.unique(entries & HASH_MASK, return_index=True)
+    return np.sort(entries[first])[-most:] if most else entries[:0]

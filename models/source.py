@@ -1,0 +1,62 @@
+"""What every scorer of items is: a small interface, so that a source is one file and one line."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from millstream.models.histories import Histories, Rows, Scores, Step
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+
+class Source(Protocol):
+    """A part of the item model: learns from interactions, proposes and scores items.
+
+    LEARN owns the learner and calls `learn` in log order. A replica is the same class: it is
+    given the same steps when `learns_from_steps`, and otherwise the rows that `changes` returned.
+    Rows are dense item numbers; `grow` is called before a row is first used, and `forget` when
+    a row is given to another item. Reads (`retrieve`, `score`, `arrays`) change nothing, and a
+    user's result does not depend on who shares the batch.
+    """
+
+    name: str
+    learns_from_steps: bool
+    """True: replicas call `learn` themselves. False: replicas only `apply` what `changes` gave."""
+
+    def grow(self, rows: int) -> None:
+        """Make room for item rows 0 .. rows - 1; never shrinks."""
+
+    def forget(self, rows: Rows) -> None:
+        """Drop all that is known of these rows and every reference to them."""
+
+    def learn(self, step: Step) -> None:
+        """Take one interaction into the state."""
+
+    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return what replicas lack since the last call, and begin anew; {} for step learners."""
+
+    def apply(self, changes: Arrays) -> None:
+        """Take in what another instance's `changes` returned."""
+
+    def retrieve(self, histories: Histories, k: int) -> Rows:
+        """Return up to k proposals a user, shape (B, k), best first, padded with -1.
+
+        A source that only scores returns (B, 0). Items of the history may be among them.
+        """
+
+    def score(self, histories: Histories, candidates: Rows) -> Scores:
+        """Return one score a candidate, shape and order of `candidates` (B, C), finite.
+
+        Padding (-1) scores 0. Unknown rows and empty histories score 0 or a prior.
+        """
+
+    def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return what replicas hold, by name, trimmed to the rows in use: the digest's material."""
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the whole learner's state, by name: the snapshot's material."""
+
+    def load(self, arrays: Arrays) -> None:
+        """Replace the state by what `arrays` returned (or a replica by its `read_arrays`)."""
