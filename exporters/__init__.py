@@ -1,0 +1,1 @@
+"""What leaves Millstream: Redis, HTTP, metrics. Handles ids, floats and records, not models."""

@@ -1,0 +1,170 @@
+"""Every metric: its name, kind, labels and what it says. docs/metrics.md holds the same table."""
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, get_args
+
+EventTypeLabel = Literal[
+    "view",
+    "click",
+    "cart",
+    "purchase",
+    "like",
+    "dislike",
+    "rating",
+    "dwell",
+    "impression",
+    "hide",
+    "unknown",
+]
+EventOutcome = Literal["applied", "duplicate", "late", "rejected", "skipped"]
+RejectReason = Literal[
+    "no-value",
+    "too-large",
+    "too-deep",
+    "not-utf8",
+    "not-json",
+    "not-an-object",
+    "unknown-version",
+    "missing-user",
+    "missing-item",
+    "missing-type",
+    "missing-ts",
+    "missing-value",
+    "bad-user",
+    "bad-item",
+    "bad-id",
+    "unknown-type",
+    "bad-ts",
+    "bad-value",
+]
+ItemOutcome = Literal["accepted", "deleted", "rejected"]
+ItemRejectReason = Literal["not-json", "not-an-object", "bad-item", "bad-field", "too-large"]
+InteractionOutcome = Literal["learnt", "weightless", "repeat", "unreadable"]
+FrameOutcome = Literal["applied", "dropped", "emitted", "foreign"]
+SnapshotOutcome = Literal["written", "failed", "loaded", "refused"]
+CacheOutcome = Literal["hit", "miss"]
+CatalogueState = Literal["known", "hidden", "expired"]
+TopicAlias = Literal["clicks", "views", "feedback", "interactions", "item-deltas", "items"]
+Stage = Literal[
+    "queue",
+    "model",
+    "decode",
+    "load",
+    "merge",
+    "publish",
+    "rank",
+    "write",
+    "progress",
+    "total",
+]
+
+OTHER: Final = "other"
+"""What a value outside its closed set is counted under: no input makes a new series."""
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+MetricName = Literal[
+    "millstream_events_total",
+    "millstream_rejects_total",
+    "millstream_items_total",
+    "millstream_item_rejects_total",
+    "millstream_interactions_total",
+    "millstream_list_latency_seconds",
+    "millstream_lag_records",
+    "millstream_batch_size_records",
+    "millstream_lists_written_total",
+    "millstream_conflicts_total",
+    "millstream_profile_size_bytes",
+    "millstream_frames_total",
+    "millstream_model_age_seconds",
+    "millstream_model_offset",
+    "millstream_learner_offset",
+    "millstream_gaps_total",
+    "millstream_removed_total",
+    "millstream_progress_moved_total",
+    "millstream_store_errors_total",
+    "millstream_snapshots_total",
+    "millstream_catalogue_items",
+    "millstream_cache_lookups_total",
+    "millstream_build_info",
+    "millstream_alive",
+    "millstream_ready",
+]
+
+
+class Metric(NamedTuple):
+    """What a metric is. `labels` maps each label to its closed set."""
+
+    kind: Kind
+    help: str
+    labels: Mapping[str, tuple[str, ...]] = {}
+
+
+METRICS: Final[Mapping[MetricName, Metric]] = {
+    "millstream_events_total": Metric(
+        "counter",
+        "Events read from the event topics, by what became of them.",
+        {"type": get_args(EventTypeLabel), "outcome": get_args(EventOutcome)},
+    ),
+    "millstream_rejects_total": Metric(
+        "counter",
+        "Records that are no events and went to the dead letters.",
+        {"reason": get_args(RejectReason)},
+    ),
+    "millstream_items_total": Metric(
+        "counter", "Catalogue records read by ENCODE.", {"outcome": get_args(ItemOutcome)}
+    ),
+    "millstream_item_rejects_total": Metric(
+        "counter", "Catalogue records that are no items.", {"reason": get_args(ItemRejectReason)}
+    ),
+    "millstream_interactions_total": Metric(
+        "counter", "Interactions folded by LEARN.", {"outcome": get_args(InteractionOutcome)}
+    ),
+    "millstream_list_latency_seconds": Metric(
+        "histogram",
+        "Time on the way from event to list: by event for total, by batch for each stage.",
+        {"stage": get_args(Stage)},
+    ),
+    "millstream_lag_records": Metric(
+        "gauge",
+        "Records in the partitions of this worker that are not applied yet.",
+        {"topic": get_args(TopicAlias)},
+    ),
+    "millstream_batch_size_records": Metric("histogram", "Records taken together as one batch."),
+    "millstream_lists_written_total": Metric("counter", "Lists written to the store."),
+    "millstream_conflicts_total": Metric(
+        "counter", "Writes refused because the profile had changed; merged and tried again."
+    ),
+    "millstream_profile_size_bytes": Metric("histogram", "Size of packed profiles as written."),
+    "millstream_frames_total": Metric(
+        "counter", "Frames of the item model.", {"outcome": get_args(FrameOutcome)}
+    ),
+    "millstream_model_age_seconds": Metric(
+        "gauge", "Age of the newest interaction in this worker's item model; NaN before the first."
+    ),
+    "millstream_model_offset": Metric(
+        "gauge", "Interactions that this worker's replica of the item model holds."
+    ),
+    "millstream_learner_offset": Metric("gauge", "Interactions that LEARN has folded."),
+    "millstream_gaps_total": Metric(
+        "counter", "Records that nobody delivered and that were read again."
+    ),
+    "millstream_removed_total": Metric(
+        "counter", "Records that retention removed before they were read: lost."
+    ),
+    "millstream_progress_moved_total": Metric(
+        "counter", "Times that progress in the store was not what this worker had written."
+    ),
+    "millstream_store_errors_total": Metric("counter", "Calls to the store that failed."),
+    "millstream_snapshots_total": Metric(
+        "counter", "Snapshots of the learner.", {"outcome": get_args(SnapshotOutcome)}
+    ),
+    "millstream_catalogue_items": Metric(
+        "gauge", "Items, by state.", {"state": get_args(CatalogueState)}
+    ),
+    "millstream_cache_lookups_total": Metric(
+        "counter", "Profiles looked for in the cache.", {"outcome": get_args(CacheOutcome)}
+    ),
+    "millstream_build_info": Metric("info", "The version that runs; always 1."),
+    "millstream_alive": Metric("gauge", "1 while the worker is alive, as /healthz says."),
+    "millstream_ready": Metric("gauge", "1 while the worker is ready, as /readyz says."),
+}
