@@ -1,0 +1,187 @@
+"""Puts the parts together: what every worker, evaluation and audit make from the same settings."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from millstream.exporters.metrics import WorkerMetrics
+from millstream.exporters.store import Store
+from millstream.models.catalogue import Catalogue
+from millstream.models.event import Event
+from millstream.models.interaction import FORMAT, InteractionBatch
+from millstream.models.item_model import ItemModel, LearnedModel, ModelReplica
+from millstream.models.profile import Profile
+from millstream.models.recommender import Recommender, Request
+from millstream.models.registry import new_source
+from millstream.models.source import Source
+from millstream.streams.decode import record_decoder
+from millstream.streams.encode import EncodeCore
+from millstream.streams.encode_job import EncodeJob
+from millstream.streams.interactions import interaction_of
+from millstream.streams.learn import LearnCore
+from millstream.streams.learn_job import LearnJob
+from millstream.streams.log import Log
+from millstream.streams.patience import Patience
+from millstream.streams.recommend import RecommendCore
+from millstream.streams.recommend_job import RecommendJob
+from millstream.streams.replica import Replica
+from millstream.streams.settings import Settings
+from millstream.streams.shared_lists import SharedLists
+from millstream.streams.snapshots import Snapshots
+
+ClockMs = Callable[[], int]
+Failpoint = Callable[[str], None]
+
+
+def wall_clock_ms() -> int:
+    """Return ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def no_failpoint(name: str) -> None:
+    """Let every failpoint pass."""
+
+
+def new_sources(settings: Settings) -> list[Source]:
+    """Return the sources that the settings name, empty."""
+    return [
+        new_source(name, getattr(settings, name), settings.model.seed)
+        for name in settings.model.sources
+    ]
+
+
+def new_learned_model(settings: Settings) -> LearnedModel:
+    """Return an empty item model that learns."""
+    return LearnedModel(new_sources(settings), settings.model.items_max)
+
+
+def new_replica_model(settings: Settings) -> ModelReplica:
+    """Return an empty item model that follows frames."""
+    return ModelReplica(new_sources(settings), settings.model.items_max)
+
+
+def new_recommender(settings: Settings, model: ItemModel) -> Recommender:
+    """Return what ranks with a model."""
+    params = {name: getattr(settings, name) for name in model.sources}
+    return Recommender(
+        model,
+        [(name, p.weight, getattr(p, "proposals", 0)) for name, p in params.items()],
+        settings.fusion,
+        settings.weights,
+        history_max=settings.model.history_max,
+        length=settings.list.length,
+        repeats=settings.list.repeats,
+        user_key=settings.model.user_key.encode(),
+    )
+
+
+def new_snapshots(settings: Settings, failpoint: Failpoint = no_failpoint) -> Snapshots:
+    """Return the snapshots in the data folder."""
+    folder = settings.data_path / "snapshots"
+    if settings.topics.namespace:
+        folder = folder / settings.topics.namespace
+    return Snapshots(folder, settings.learn.snapshots_kept, failpoint)
+
+
+def warm_up(settings: Settings) -> None:
+    """Compile every kernel before the first event has to wait for it; quick once cached."""
+    learned, replica = new_learned_model(settings), new_replica_model(settings)
+    profile = Profile()
+    for n in range(3):
+        profile = Profile()
+        for item in ("a", "b", "c")[: n + 1]:
+            event = Event(f"{n}{item}", f"u{n}", item, "click", 1_000_000_000_000 + n)
+            taught = profile.taught(settings.weights, settings.model.history_max)
+            one = interaction_of(event, taught, settings, n, ord(item))
+            profile.add(event, settings.profile)
+            learned.fold(learned.offset, InteractionBatch(FORMAT, ["-"], [one]), 0)
+    frame = learned.frame("warm-up", "")
+    if frame is not None:
+        replica.apply(frame, "")
+    recommender = new_recommender(settings, replica)
+    for history in (profile, Profile()):
+        recommender.rank([Request("u", history, 1_000_000_000_100)], Catalogue())
+    learned.digest()
+
+
+class Assembly:
+    """The jobs of one process: they share settings, log, store, metrics and one stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        store: Store,
+        metrics: WorkerMetrics,
+        worker: str,
+        on_wait: Callable[[str], None],
+        clock_ms: ClockMs = wall_clock_ms,
+        failpoint: Failpoint = no_failpoint,
+        *,
+        snapshots: Snapshots | None = None,
+    ) -> None:
+        """`worker` names this process in frames and digests; `on_wait` hears what is waited for."""
+        self._settings = settings
+        self._log = log
+        self._store = store
+        self._metrics = metrics
+        self._worker = worker
+        self._clock_ms = clock_ms
+        self._failpoint = failpoint
+        self._snapshots = snapshots or new_snapshots(settings, failpoint)
+        self.stopping = threading.Event()
+        self._patience = Patience(self.stopping, on_wait)
+
+    def recommend(self) -> RecommendJob:
+        """Return the job that turns events into lists."""
+        settings = self._settings
+        replica = Replica(
+            settings, self._log, self._snapshots, new_replica_model(settings), self._clock_ms
+        )
+        core = RecommendCore(
+            settings,
+            self._log,
+            self._store,
+            replica,
+            new_recommender(settings, replica.model),
+            record_decoder(settings),
+            self._patience,
+            self._clock_ms,
+            self._failpoint,
+        )
+        return RecommendJob(
+            settings,
+            self._log,
+            self._store,
+            core,
+            self._patience,
+            self._metrics,
+            self._worker,
+            self._clock_ms,
+        )
+
+    def learn(self) -> LearnJob:
+        """Return the job that keeps the item model."""
+        settings = self._settings
+
+        def new_core() -> LearnCore:
+            return LearnCore(
+                settings,
+                self._log,
+                self._snapshots,
+                new_learned_model(settings),
+                self._worker,
+                self._patience,
+                self._clock_ms,
+                self._failpoint,
+            )
+
+        shared = SharedLists(settings, self._log, self._store, self._patience, self._clock_ms)
+        return LearnJob(
+            settings, self._log, new_core, shared, self._patience, self._metrics, self._clock_ms
+        )
+
+    def encode(self) -> EncodeJob:
+        """Return the job that keeps what readers know of items."""
+        core = EncodeCore(self._settings, self._log, self._store, self._patience, self._clock_ms)
+        return EncodeJob(self._settings, self._log, core, self._patience, self._metrics)

@@ -1,0 +1,84 @@
+"""The ENCODE worker."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from millstream.exporters.health import Health
+from millstream.exporters.metrics import WorkerMetrics
+from millstream.streams.encode import EncodeCore
+from millstream.streams.log import Log, Record
+from millstream.streams.patience import Patience
+from millstream.streams.positions import Partition
+from millstream.streams.settings import Settings
+
+logger = logging.getLogger("millstream")
+
+
+class EncodeJob:
+    """Hosts an `EncodeCore`."""
+
+    name = "encode"
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        core: EncodeCore,
+        patience: Patience,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._topic = settings.topics.name("items")
+        self.topics = [self._topic]
+        self._log = log
+        self._core = core
+        self._patience = patience
+        self._metrics = metrics
+        self._assigned = False
+        self._told = {"accepted": 0, "deleted": 0}
+        self._told_rejects: dict[str, int] = {}
+
+    def open(self) -> None:
+        """Do nothing: the catalogue is read from its beginning."""
+
+    def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Own these partitions, each from its beginning."""
+        self._assigned = True
+        begins = self._core.assign(partitions)
+        logger.info("encode owns %d partitions", len(begins))
+        return begins
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """Write what the records say."""
+        self._core.apply(records)
+        self._core.tick()
+        self._tell()
+
+    def idle(self) -> None:
+        """Hide and show what is due."""
+        self._core.tick()
+
+    def check(self) -> None:
+        """Read what nobody delivered."""
+        self._core.sweep()
+        self._tell()
+
+    def health(self) -> Health:
+        """Ready when the catalogue has been read to its end."""
+        why = (
+            self._patience.waiting_for
+            or ("" if self._assigned else "waiting for partitions")
+            or ("recovering the catalogue" if self._core.recovering() else "")
+        )
+        return Health(True, not why, why, {})
+
+    def close(self) -> None:
+        """Do nothing: all is written."""
+
+    def _tell(self) -> None:
+        for reason, n in self._core.rejects.items():
+            self._metrics.item_rejects(reason, n - self._told_rejects.get(reason, 0))
+        self._told_rejects = dict(self._core.rejects)
+        now = {"accepted": self._core.accepted, "deleted": self._core.deleted}
+        for outcome, n in now.items():
+            self._metrics.items(outcome, n - self._told[outcome])
+        self._told = now

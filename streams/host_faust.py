@@ -1,0 +1,206 @@
+"""Hosts a job in a Faust app: groups, assignment and batches are Faust's, correctness is ours.
+
+Faust's committed offset is never believed: the consumer begins where the job says, and the job
+skips repeats and reads gaps itself (docs/decisions/0001-progress.md).
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar, cast
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from millstream.streams.errors import MillstreamError
+from millstream.streams.job import Job
+from millstream.streams.log import Record
+from millstream.streams.patience import Stopped
+from millstream.streams.settings import Settings
+
+STOP_GRACE_S: Final = 20.0
+CHECK_EVERY_S: Final = 2.0
+SESSION_TIMEOUT_S: Final = 6.0
+BUFFERED_EVENTS: Final = 2_000
+
+logger = logging.getLogger("millstream")
+Result = TypeVar("Result")
+
+
+class _Consumer(driver.Consumer):
+    """A consumer that begins where the host's job says, not where the group committed."""
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek to the job's own positions and return them."""
+        host: FaustHost = cast(_App, self.app).host
+        positions = await host.positions(self.assignment())
+        await self.seek_wait(positions)
+        return positions
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+
+
+class _App(faust.App):
+    host: "FaustHost"
+
+    def _new_transport(self) -> _Transport:
+        return _Transport(self.conf.broker_consumer, self)
+
+
+class FaustHost:
+    """Runs one job until it is told to stop or the job raises; `run` returns the exit code."""
+
+    def __init__(
+        self, settings: Settings, bootstrap: str, job: Job, stop: Callable[[], None]
+    ) -> None:
+        """`stop` is called when the worker is to end, so that whoever waits for Redis gives up."""
+        self._settings = settings
+        self._job = job
+        self._stop_waiting = stop
+        self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
+        self._ended: asyncio.Future[int] | None = None
+        self._busy = 0
+        self._app = self._build(bootstrap)
+
+    async def run(self) -> int:
+        """Work until SIGTERM, SIGINT or a fault; return 0, or the fault's exit code."""
+        loop = asyncio.get_running_loop()
+        self._ended = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, 0)
+        opened = loop.create_task(self._guard(self._call(self._job.open)))
+        either: list[asyncio.Future[Any]] = [opened, self._ended]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        background = []
+        if not self._ended.done():
+            await self._app.start()
+            background = [
+                loop.create_task(self._guard(self._idle())),
+                loop.create_task(self._guard(self._check())),
+                loop.create_task(self._guard(self._watch())),
+            ]
+        code = await self._ended
+        self._stop_waiting()
+        asyncio.get_running_loop().call_later(STOP_GRACE_S, os._exit, code or 1)
+        for task in background:
+            task.cancel()
+        await self._app.stop()
+        await loop.run_in_executor(self._core, self._job.close)
+        return code
+
+    async def positions(self, assigned: set[TP]) -> dict[TP, int]:
+        """Return where each assigned partition of the job's topics goes on."""
+        ours = [(tp.topic, tp.partition) for tp in assigned if tp.topic in self._job.topics]
+        found = await self._call(lambda: self._job.assign(ours))
+        return {TP(topic, partition): offset for (topic, partition), offset in found.items()}
+
+    def _build(self, bootstrap: str) -> _App:
+        settings, job = self._settings, self._job
+        namespace = settings.topics.namespace
+        app = _App(
+            f"{namespace}-millstream-{job.name}" if namespace else f"millstream-{job.name}",
+            broker=[f"kafka://{address}" for address in bootstrap.split(",")],
+            autodiscover=False,
+            web_enabled=False,
+            store="memory://",
+            datadir=str(settings.data_path / "faust"),
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            consumer_auto_offset_reset="earliest",
+            broker_session_timeout=SESSION_TIMEOUT_S,
+            broker_rebalance_timeout=SESSION_TIMEOUT_S,
+            broker_heartbeat_interval=SESSION_TIMEOUT_S / 4,
+            broker_max_poll_records=settings.worker.batch_max,
+            stream_buffer_maxsize=BUFFERED_EVENTS,
+            stream_wait_empty=False,
+            worker_redirect_stdouts=False,
+            value_serializer="raw",
+            key_serializer="raw",
+        )
+        app.host = self
+        topic = app.topic(*job.topics, key_type=bytes, value_type=bytes)
+
+        @app.agent(topic, name=f"millstream.{job.name}")
+        async def work(stream: Any) -> None:
+            within = settings.worker.batch_wait_ms / 1000
+            async for events in stream.take_events(settings.worker.batch_max, within):
+                records = [_record(event.message) for event in events]
+                await self._guard(self._call(lambda: self._job.apply(records)))  # noqa: B023
+
+        return app
+
+    async def _call(self, work: Callable[[], Result]) -> Result:
+        """Run on the core thread: all of a job's calls come from there, one after another."""
+        self._busy += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._core, work)
+        finally:
+            self._busy -= 1
+
+    async def _guard(self, work: Coroutine[Any, Any, object]) -> None:
+        """Await; whatever is raised ends the worker, and nothing more is acknowledged."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except Stopped:
+            self._end(0)
+        except MillstreamError as error:
+            logger.error("%s", error)
+            self._end(error.exit_code or 1)
+        except Exception:
+            logger.exception("the %s worker ends: a fault nobody foresaw", self._job.name)
+            self._end(1)
+        else:
+            return
+        await asyncio.Event().wait()
+
+    async def _idle(self) -> None:
+        every_s = self._settings.learn.frame_interval_ms / 1000
+        while True:
+            await asyncio.sleep(every_s)
+            if not self._busy:
+                await self._call(self._job.idle)
+
+    async def _check(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            await self._call(self._job.check)
+
+    async def _watch(self) -> None:
+        await self._app.wait_until_stopped()
+        raise MillstreamError("Faust has stopped; the worker ends so that it can be started anew")
+
+    def _end(self, code: int) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(code)
+
+
+def _record(message: Any) -> Record:
+    return Record(
+        message.topic,
+        message.partition,
+        message.offset,
+        round(message.timestamp * 1000),
+        message.key,
+        message.value,
+    )
+
+
+def run_host(host: FaustHost) -> int:
+    """Run a host on uvloop where there is one; return the exit code."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(host.run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(host.run())
+        sys.stdout.flush()
+        return code

@@ -1,0 +1,221 @@
+"""LEARN: the only writer of the item model. Folds interactions, tells replicas by frames.
+
+Where it goes on after a crash is where the last frame in the log ends: a snapshot is loaded and
+the interactions up to there are folded in silence, so that the chain of frames has no hole and
+no overlap whoever writes the next one.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Final, Self
+
+from millstream.models.errors import StateRefused
+from millstream.models.frame import Frame, decode_frame, encode_frame
+from millstream.models.interaction import InteractionBatch, decode_batch
+from millstream.models.item_model import LearnedModel
+from millstream.streams.errors import MillstreamError
+from millstream.streams.log import Log, LogUnavailable, Message, RangeRemoved, Record
+from millstream.streams.patience import Patience
+from millstream.streams.settings import Settings
+from millstream.streams.snapshots import Snapshot, Snapshots
+
+FRAME_RECORD_MAX: Final = 256 * 1024
+
+
+class Superseded(MillstreamError):
+    """Another LEARN has written frames that continue the chain; this one must begin anew."""
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What became of interactions, frames and snapshots since the core was made."""
+
+    learnt: int = 0
+    weightless: int = 0
+    repeats: int = 0
+    unreadable: int = 0
+    frames: int = 0
+    removed: int = 0
+    snapshots: int = 0
+    snapshots_failed: int = 0
+
+    def since(self, before: Self) -> Self:
+        """Return what came on top of an earlier reading."""
+        names = [f.name for f in fields(self)]
+        return replace(self, **{n: getattr(self, n) - getattr(before, n) for n in names})
+
+
+class LearnCore:
+    """The fold of `interactions` and its frames and snapshots. One thread calls it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        snapshots: Snapshots,
+        model: LearnedModel,
+        writer: str,
+        patience: Patience,
+        clock_ms: Callable[[], int],
+        failpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.model = model
+        self.learnt = Learnt()
+        self._settings = settings.learn
+        self._settings_hash = settings.shape_hash()
+        self._interactions = settings.topics.name("interactions")
+        self._deltas = settings.topics.name("item_deltas")
+        self._log = log
+        self._snapshots = snapshots
+        self._writer = writer
+        self._patience = patience
+        self._clock_ms = clock_ms
+        self._failpoint = failpoint
+        self._topic_id = ""
+        self._next_delta = 0  # where our next frame is expected to land
+        self._frame_at_ms = 0
+        self._snapshot_at_ms = 0
+        self._snapshot_offset = 0
+
+    def begin(self) -> int:
+        """Restore the state at the end of the last frame; return the offset to go on from.
+
+        Raises SnapshotRefused when what is kept was made with other settings.
+        """
+        return self._patience.call(self._begin)
+
+    def apply(self, records: Iterable[Record]) -> None:
+        """Fold records, each once and in order; emits frames as they fill or fall due."""
+        for record in records:
+            if record.offset < self.model.offset:
+                continue
+            if record.offset > self.model.offset:
+                for missed in self._between(self.model.offset, record.offset):
+                    self._fold(missed)
+            self._fold(record)
+        self.tick()
+
+    def sweep(self) -> None:
+        """Fold what the log holds beyond our offset although nobody delivered it."""
+        _, end = self._patience.call(lambda: self._log.bounds(self._interactions, 0))
+        self.apply(self._between(self.model.offset, end))
+
+    def tick(self) -> None:
+        """Emit a frame and write a snapshot when they are due."""
+        now_ms = self._clock_ms()
+        if now_ms >= self._frame_at_ms:
+            self._emit()
+            self._frame_at_ms = now_ms + self._settings.frame_interval_ms
+        due = now_ms >= self._snapshot_at_ms and self.model.offset > self._snapshot_offset
+        if due:
+            self.snapshot()
+
+    def snapshot(self) -> None:
+        """Write a snapshot at the end of a frame; a full disk is counted, not fatal."""
+        self._emit()
+        self._snapshot_at_ms = self._clock_ms() + int(self._settings.snapshot_interval_s * 1000)
+        try:
+            self._snapshots.save(
+                Snapshot(
+                    self.model.offset,
+                    self._next_delta,
+                    self._settings_hash,
+                    self._topic_id,
+                    self.model.arrays(),
+                )
+            )
+        except OSError:
+            self.learnt.snapshots_failed += 1
+        else:
+            self.learnt.snapshots += 1
+            self._snapshot_offset = self.model.offset
+
+    def _begin(self) -> int:
+        self._topic_id = self._log.topic_ids([self._interactions])[self._interactions]
+        snapshot = self._snapshots.newest(self._settings_hash, self._topic_id)
+        deltas = 0
+        if snapshot is not None:
+            self.model.load(snapshot.arrays)
+            deltas = snapshot.deltas
+            self._snapshot_offset = snapshot.offset
+        begin, end = self._log.bounds(self._deltas, 0)
+        told = self._chain_end(max(begin, min(deltas, end)), end)
+        for record in self._between(self.model.offset, told):
+            self._fold(record, silent=True)
+        self.model.settle()
+        self._next_delta = end
+        self._snapshot_at_ms = self._clock_ms() + int(self._settings.snapshot_interval_s * 1000)
+        return self.model.offset
+
+    def _chain_end(self, start: int, stop: int) -> int:
+        """Return where the chain of frames from our offset on ends in `item-deltas`."""
+        at = self.model.offset
+        for record in self._log.read(self._deltas, 0, start, stop):
+            frame = _frame(record)
+            if frame is not None and (frame.start == at or (frame.start > at and not at)):
+                at = frame.stop
+        return at
+
+    def _fold(self, record: Record, *, silent: bool = False) -> None:
+        batch: InteractionBatch | None = decode_batch(record.value)
+        if batch is None:
+            self.learnt.unreadable += 1
+        elif self.model.needs_frame(len(batch.interactions)):
+            if silent:
+                self.model.settle()
+            else:
+                self._emit()
+        folded = self.model.fold(record.offset, batch, record.timestamp_ms)
+        if silent:
+            return
+        self.learnt.learnt += folded.learnt
+        self.learnt.weightless += folded.weightless
+        self.learnt.repeats += folded.repeats
+        if self.model.pending_bytes >= self._settings.frame_bytes_max // 2:
+            self._emit()
+
+    def _between(self, start: int, stop: int) -> Iterable[Record]:
+        """Yield the interactions in [start, stop); what retention removed is counted."""
+        while start < stop:
+            try:
+                for record in self._log.read(self._interactions, 0, start, stop):
+                    start = record.offset + 1
+                    yield record
+                start = stop
+            except RangeRemoved as gone:
+                self.learnt.removed += gone.begin - start
+                start = gone.begin
+            except LogUnavailable as away:
+                self._patience.wait(away)
+
+    def _emit(self) -> None:
+        """Write the frame that is pending, and leave if another writer's came before it."""
+        frame = self.model.frame(self._writer, self._settings_hash)
+        if frame is None:
+            return
+        value = encode_frame(frame)
+        self._failpoint("learn.before-frame")
+        landed = self._patience.call(
+            lambda: self._log.append(self._deltas, [Message(None, value)])
+        )[0]
+        self._failpoint("learn.after-frame")
+        self.learnt.frames += 1
+        if landed > self._next_delta:
+            self._check_foreign(self._next_delta, landed, frame.start)
+        self._next_delta = landed + 1
+
+    def _check_foreign(self, start: int, stop: int, mine: int) -> None:
+        for record in self._log.read(self._deltas, 0, start, stop):
+            frame = _frame(record)
+            if frame is not None and frame.writer != self._writer and frame.start == mine:
+                raise Superseded(
+                    f"LEARN {frame.writer} wrote the frame from {mine} before this one "
+                    f"({self._writer}); another LEARN owns the model, this one leaves"
+                )
+
+
+def _frame(record: Record) -> Frame | None:
+    try:
+        return decode_frame(record.value)
+    except StateRefused:
+        return None

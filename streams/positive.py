@@ -1,0 +1,109 @@
+"""`--positive 'value>=4 and type==rating'`: which rows count, in an expression that only compares.
+
+expression = all { "or" all } ;  all = comparison { "and" comparison }
+comparison = column (">=" | "<=" | "==" | "=" | "!=" | ">" | "<") (number | word | 'text')
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from millstream.streams.errors import BadUsage
+
+_OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_COMPARISON: Final = re.compile(
+    r"""\s*([A-Za-z_][\w.:-]*?)\s*(>=|<=|==|!=|=|>|<)\s*('[^']*'|"[^"]*"|[\w.+-]+)\s*"""
+)
+_WORD: Final = re.compile(r"(and|or)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One comparison of a column with a number or a text; what cannot be compared is false."""
+
+    column: str
+    operator: str
+    operand: float | str
+
+    def holds(self, value: object) -> bool:
+        """Return whether it is true of a value."""
+        if isinstance(self.operand, str):
+            same = value is not None and str(value) == self.operand
+            return not same if self.operator == "!=" else same
+        number = as_number(value)
+        return number is not None and _OPERATORS[self.operator](number, self.operand)
+
+
+@dataclass(frozen=True, slots=True)
+class Positive:
+    """An expression: any of several alternatives, each all of its comparisons."""
+
+    alternatives: Sequence[Sequence[Comparison]]
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the columns that it looks at."""
+        return [one.column for together in self.alternatives for one in together]
+
+    def holds(self, columns: Mapping[str, Sequence[object]], row: int) -> bool:
+        """Return whether it is true of a row of these columns."""
+        return any(
+            all(one.holds(columns[one.column][row]) for one in together)
+            for together in self.alternatives
+        )
+
+
+def parse_positive(text: str) -> Positive:
+    """Return the expression. Raises BadUsage, with the place and an example."""
+    alternatives: list[list[Comparison]] = [[]]
+    at = 0
+    while True:
+        match = _COMPARISON.match(text, at)
+        if match is None:
+            raise _wrong(text, at)
+        column, compare, operand = match.groups()
+        number = as_number(operand)
+        if number is None and compare not in ("=", "==", "!="):
+            raise BadUsage(f"--positive {text!r}: {compare} needs a number, not {operand}")
+        alternatives[-1].append(
+            Comparison(column, compare, operand.strip("'\"") if number is None else number)
+        )
+        at = match.end()
+        if at == len(text):
+            return Positive(alternatives)
+        word = _WORD.match(text, at)
+        if word is None:
+            raise _wrong(text, at)
+        if word[1].lower() == "or":
+            alternatives.append([])
+        at = word.end()
+
+
+def as_number(value: object) -> float | None:
+    """Return a value as a finite number, None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _wrong(text: str, at: int) -> BadUsage:
+    rest = text[at:].strip() or "its end"
+    return BadUsage(
+        f"--positive {text!r} is not understood at {rest!r}; "
+        "write comparisons joined by and, or: value>=4 and type==rating"
+    )

@@ -1,0 +1,280 @@
+"""RECOMMEND: events in, profiles and lists out. The order of a batch is what loses nothing.
+
+A batch is (a) published as interactions and acknowledged, (b) written as profile and list of each
+user by compare-and-set, (c) noted in progress. A crash between any two repeats work and changes
+nothing: the profile is a set, and LEARN skips source offsets it has folded.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from millstream.exporters.store import Store, UserWrite
+from millstream.models.event import Event
+from millstream.models.interaction import Interaction
+from millstream.models.profile import VERSION_BYTES, Profile, Taught
+from millstream.models.recommender import Recommender, Request
+from millstream.streams.cache import ProfileCache
+from millstream.streams.dead_letters import DeadLetters
+from millstream.streams.decode import Rejected
+from millstream.streams.errors import MillstreamError
+from millstream.streams.interactions import interaction_of, records_of
+from millstream.streams.listing import Listing, encode_listing, listing_id
+from millstream.streams.log import Log, Message, Record
+from millstream.streams.patience import Patience
+from millstream.streams.positions import Partition, Positions
+from millstream.streams.replica import Replica
+from millstream.streams.settings import EVENT_ROLES, Settings
+
+CONFLICT_TRIES: Final = 20
+
+Decode = Callable[[Record], Event | Rejected]
+
+
+class Contended(MillstreamError):
+    """Users' profiles changed under this worker again and again."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of some records; seconds by stage, and what each list waited for."""
+
+    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)  # (type, outcome)
+    rejects: dict[str, int] = field(default_factory=dict)
+    batches: list[int] = field(default_factory=list)
+    lists: int = 0
+    conflicts: int = 0
+    profile_bytes: int = 0
+    progress_moved: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    waits_s: list[float] = field(default_factory=list)  # append time -> list written, by event
+
+    def count(self, type_: str, outcome: str) -> None:
+        """Count one event."""
+        key = (type_, outcome)
+        self.outcomes[key] = self.outcomes.get(key, 0) + 1
+
+
+@dataclass(slots=True)
+class _Touched:
+    """A user of this batch: the version that was stored, and the profile as it becomes."""
+
+    expected: bytes
+    profile: Profile
+    offsets: dict[str, int] = field(default_factory=dict)
+    taught: Taught | None = None  # what the profile teaches, while that is known
+
+
+class RecommendCore:
+    """Applies records of the event topics. One thread calls it; `Positions` says what is owned."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        store: Store,
+        replica: Replica,
+        recommender: Recommender,
+        decode: Decode,
+        patience: Patience,
+        clock_ms: Callable[[], int],
+        failpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.settings = settings
+        self.positions = Positions("recommend", log, store, patience)
+        self.replica = replica
+        self.cache = ProfileCache(settings.worker.cache_users)
+        self._log = log
+        self._store = store
+        self._recommender = recommender
+        self._decode = decode
+        self._patience = patience
+        self._clock_ms = clock_ms
+        self._failpoint = failpoint
+        self._dead_letters = DeadLetters(settings)
+        self._roles = {settings.topics.name(role): role for role in EVENT_ROLES}
+        self._interactions = settings.topics.name("interactions")
+        self._settings_hash = settings.shape_hash()
+
+    def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Own exactly these partitions; return where each goes on."""
+        owned = list(partitions)
+        self.cache.clear()
+        return self.positions.take(owned)
+
+    def apply(self, records: Iterable[Record]) -> Report:
+        """Apply records, each once and in order, in batches; returns when all is stored."""
+        report = Report()
+        ordered = self.positions.in_order(records)
+        while batch := list(islice(ordered, self.settings.worker.batch_max)):
+            self._apply_batch(batch, report)
+        return report
+
+    def sweep(self) -> Report:
+        """Apply what lies beyond our positions although nobody delivered it."""
+        report = Report()
+        ordered = self.positions.behind()
+        while batch := list(islice(ordered, self.settings.worker.batch_max)):
+            self._apply_batch(batch, report)
+        return report
+
+    def _apply_batch(self, batch: Sequence[Record], report: Report) -> None:
+        report.batches.append(len(batch))
+        watch = _Stopwatch(report.seconds)
+        self.replica.catch_up()
+        watch.lap("model")
+        decoded = [self._decode(record) for record in batch]
+        events = [
+            (record, event)
+            for record, event in zip(batch, decoded, strict=True)
+            if isinstance(event, Event)
+        ]
+        letters = self._dead_letters.take(batch, decoded, report.rejects)
+        watch.lap("decode")
+        touched = self._load(dict.fromkeys(event.user for _, event in events))
+        watch.lap("load")
+        interactions = self._merge(events, touched, report)
+        watch.lap("merge")
+        self._publish(letters, interactions)
+        watch.lap("publish")
+        self._failpoint("recommend.published")
+        self._write(touched, report, watch)
+        self._failpoint("recommend.written")
+        if not self.positions.store():
+            report.progress_moved += 1
+            self.cache.clear()
+        watch.lap("progress")
+        now_ms = self._clock_ms()
+        report.waits_s.extend((now_ms - record.timestamp_ms) / 1000 for record, _ in events)
+        self._dead_letters.check_ratio()
+
+    def _load(self, users: Iterable[str]) -> dict[str, _Touched]:
+        cached = {user: self.cache.get(user) for user in users}
+        missing = [user for user, packed in cached.items() if packed is None]
+        if missing:
+            stored = self._patience.call(lambda: self._store.profiles(missing))
+            cached.update(zip(missing, stored, strict=True))
+        return {
+            user: _Touched(packed[:VERSION_BYTES] if packed else b"", Profile.unpack(packed))
+            for user, packed in cached.items()
+        }
+
+    def _merge(
+        self,
+        events: Sequence[tuple[Record, Event]],
+        touched: dict[str, _Touched],
+        report: Report,
+    ) -> list[tuple[str, Interaction]]:
+        """Add each event to its user's profile; return (topic id, interaction) of the new ones."""
+        published: list[tuple[str, Interaction]] = []
+        for record, event in events:
+            user = touched[event.user]
+            outcome = self._add(record, event, user, published)
+            report.count(event.type, outcome)
+            user.offsets |= self._offsets(record.partition)
+        return published
+
+    def _add(
+        self, record: Record, event: Event, user: _Touched, published: list[tuple[str, Interaction]]
+    ) -> str:
+        """Add one event to its user's profile, and to `published` if it is new."""
+        profile, most = user.profile, self.settings.model.history_max
+        before = user.taught or profile.taught(self.settings.weights, most)
+        length = len(profile.items)
+        outcome = profile.add(event, self.settings.profile)
+        user.taught = None
+        if outcome != "new":
+            return outcome
+        interaction = interaction_of(event, before, self.settings, record.partition, record.offset)
+        published.append((self.positions.topic_id(record.topic), interaction))
+        if len(profile.items) > length:
+            user.taught = profile.taught_after(event, interaction.weight, before, most)
+        return "applied"
+
+    def _offsets(self, partition: int) -> dict[str, int]:
+        """Return the next offsets of this partition of every event topic we own."""
+        owned = self.positions.owned()
+        return {
+            f"{role}-{partition}": owned[topic, partition]
+            for topic, role in self._roles.items()
+            if (topic, partition) in owned
+        }
+
+    def _publish(
+        self, letters: Sequence[Message], interactions: Sequence[tuple[str, Interaction]]
+    ) -> None:
+        if letters:
+            self._patience.call(lambda: self._dead_letters.publish(self._log, letters))
+        if interactions:
+            messages = [Message(None, value) for value in records_of(interactions)]
+            self._patience.call(lambda: self._log.append(self._interactions, messages))
+
+    def _write(self, touched: dict[str, _Touched], report: Report, watch: "_Stopwatch") -> None:
+        """Rank and write every touched user; who conflicts is loaded, merged, ranked again."""
+        waiting = touched
+        for _ in range(CONFLICT_TRIES):
+            writes = self._rank(waiting)
+            watch.lap("rank")
+            done = self._patience.call(lambda: self._store.write_users(writes))  # noqa: B023
+            watch.lap("write")
+            for write, ok in zip(writes, done, strict=True):
+                if ok:
+                    self.cache.put(write.user, write.profile)
+                    report.profile_bytes += len(write.profile)
+                    report.lists += 1
+                else:
+                    self.cache.drop(write.user)
+            lost = [write.user for write, ok in zip(writes, done, strict=True) if not ok]
+            if not lost:
+                return
+            report.conflicts += len(lost)
+            waiting = self._reload({user: waiting[user] for user in lost})
+        raise Contended(f"{len(waiting)} profiles changed under this worker {CONFLICT_TRIES} times")
+
+    def _reload(self, mine: dict[str, _Touched]) -> dict[str, _Touched]:
+        merged = self._load(mine)
+        for user, stored in merged.items():
+            stored.profile.merge(mine[user].profile, self.settings.profile)
+            stored.offsets = mine[user].offsets
+        return merged
+
+    def _rank(self, touched: dict[str, _Touched]) -> list[UserWrite]:
+        made_at = self._clock_ms()
+        for user in touched.values():
+            user.profile.note_offsets(user.offsets)
+        requests = [
+            Request(name, user.profile, made_at, user.taught) for name, user in touched.items()
+        ]
+        ranked = self._recommender.rank(requests, self.replica.catalogue)
+        model, catalogue = self.replica.model.offset, list(self.replica.catalogue.versions)
+        writes = []
+        for (name, user), listed in zip(touched.items(), ranked, strict=True):
+            packed = user.profile.pack()
+            listing = Listing(
+                listing_id(name, packed[:VERSION_BYTES], model, made_at),
+                name,
+                made_at,
+                user.profile.as_of,
+                model,
+                self._settings_hash,
+                catalogue,
+                listed,
+            )
+            writes.append(UserWrite(name, user.expected, packed, encode_listing(listing)))
+        return writes
+
+
+class _Stopwatch:
+    """Adds up seconds by stage."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds = seconds
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Add the time since the last lap to a stage."""
+        now = time.perf_counter()
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._last
+        self._last = now

@@ -1,0 +1,233 @@
+"""Everything that can be set, as one frozen tree; settings_reader.py fills it from the world."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Final, Literal, get_args
+
+import msgspec
+
+from millstream.models.co import CoParams
+from millstream.models.event import EventWeights
+from millstream.models.fusion import FusionParams
+from millstream.models.mf import MfParams
+from millstream.models.pop import PopParams
+from millstream.models.profile import ProfileParams
+from millstream.models.river_mf import RiverMfParams
+from millstream.models.sr import SrParams
+
+TopicName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="1 to 200 letters, digits, dots, dashes and underscores",
+    ),
+]
+FieldName = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=100, description="1 to 100 characters")
+]
+Addresses = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(([^,\s:]+|\[[0-9a-fA-F:]+\]):\d{1,5}(,([^,\s:]+|\[[0-9a-fA-F:]+\]):\d{1,5})*)?$",
+        description="HOST:PORT, or several of them joined by commas",
+    ),
+]
+RedisUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^((redis|rediss|unix)://\S+)?$",
+        description="a URL that begins with redis://, rediss:// or unix://",
+    ),
+]
+KeyPrefix = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[^\s{}:]{1,50}$",
+        description="1 to 50 characters without spaces, braces and colons",
+    ),
+]
+Namespace = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9_-]{0,40}$",
+        description="at most 40 letters, digits, dashes and underscores",
+    ),
+]
+Failpoint = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([a-z-]+\.[a-z-]+(:[1-9][0-9]*)?)?$",
+        description="a failpoint, with how often it lets pass, such as recommend.written:3",
+    ),
+]
+Text = Annotated[str, msgspec.Meta(min_length=1, description="text that is not empty")]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+SourceName = Literal["co", "sr", "pop", "mf", "river_mf"]
+
+Role = Literal["clicks", "views", "feedback"]
+"""Which of the event topics, whatever a team calls them; one partition count for all three."""
+
+EVENT_ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One section of the settings file."""
+
+
+class KafkaSettings(Section, frozen=True):
+    """Where Kafka is; empty means the running stack in the data folder."""
+
+    bootstrap: Addresses = ""
+
+
+class RedisSettings(Section, frozen=True):
+    """Where Redis is, and how long it is waited for; ttl_days is a profile's time to live."""
+
+    url: RedisUrl = ""
+    prefix: KeyPrefix = "ms"
+    timeout_s: Positive = 2.0
+    ttl_days: Count = 400
+
+
+class TopicSettings(Section, frozen=True):
+    """A name for every topic, and the partitions of those that have several."""
+
+    namespace: Namespace = ""
+    clicks: TopicName = "clicks"
+    views: TopicName = "views"
+    feedback: TopicName = "feedback"
+    interactions: TopicName = "interactions"
+    item_deltas: TopicName = "item-deltas"
+    items: TopicName = "items"
+    item_embeddings: TopicName = "item-embeddings"
+    erasures: TopicName = "erasures"
+    dead_letters: TopicName = "dead-letters"
+    event_partitions: Count = 8
+    item_partitions: Count = 4
+
+    def name(self, role: str) -> str:
+        """Return the topic's whole name, with the namespace, for a role such as "item_deltas"."""
+        name: str = getattr(self, role)
+        return f"{self.namespace}.{name}" if self.namespace else name
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Return the role of every topic, in the order of this section."""
+        return tuple(
+            name
+            for name in self.__struct_fields__
+            if name != "namespace" and not name.endswith("_partitions")
+        )
+
+
+class FieldSettings(Section, frozen=True):
+    """What a team's events call our fields."""
+
+    user: FieldName = "user"
+    item: FieldName = "item"
+    ts: FieldName = "ts"
+    type: FieldName = "type"
+    value: FieldName = "value"
+    id: FieldName = "id"
+    session: FieldName = "session"
+    list: FieldName = "list"
+    surface: FieldName = "surface"
+
+
+class ModelSettings(Section, frozen=True):
+    """The item model: its sources, by name, and the bounds that they share."""
+
+    sources: Annotated[tuple[SourceName, ...], msgspec.Meta(min_length=1)] = (
+        "co",
+        "sr",
+        "pop",
+        "mf",
+    )
+    items_max: Count = 200_000
+    history_max: Count = 50
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] = 0
+    user_key: Annotated[
+        str, msgspec.Meta(max_length=16, description="at most 16 characters, kept secret")
+    ] = ""
+
+
+class ListSettings(Section, frozen=True):
+    """The list that a person gets."""
+
+    length: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
+    repeats: bool = False
+    ttl_days: Count = 400
+
+
+class WorkerSettings(Section, frozen=True):
+    """How RECOMMEND works: batches, memory, and what it bears."""
+
+    batch_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
+    batch_wait_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 5
+    cache_users: Count = 20_000
+    reject_ratio: Share = 0.05
+    reject_window: Count = 1000
+    reject_policy: Literal["stop", "alarm"] = "stop"
+    redis_retry_s: Positive = 30.0
+
+
+class LearnSettings(Section, frozen=True):
+    """How LEARN speaks: frames for the replicas, snapshots for itself."""
+
+    frame_interval_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 250
+    frame_bytes_max: Annotated[int, msgspec.Meta(ge=1000, le=256_000)] = 200_000
+    snapshot_interval_s: Positive = 30.0
+    snapshots_kept: Count = 3
+
+
+class MetricsSettings(Section, frozen=True):
+    """Where a worker's metrics and health are served; port 0 takes the first free one."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+
+
+class Settings(Section, frozen=True):
+    """All settings, valid: what every command and worker is given."""
+
+    data_dir: Text = "~/.local/share/millstream"
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    topics: TopicSettings = TopicSettings()
+    fields: FieldSettings = FieldSettings()
+    weights: EventWeights = EventWeights()
+    profile: ProfileParams = ProfileParams()
+    model: ModelSettings = ModelSettings()
+    co: CoParams = CoParams()
+    sr: SrParams = SrParams()
+    pop: PopParams = PopParams()
+    mf: MfParams = MfParams()
+    river_mf: RiverMfParams = RiverMfParams()
+    fusion: FusionParams = FusionParams()
+    list: ListSettings = ListSettings()
+    worker: WorkerSettings = WorkerSettings()
+    learn: LearnSettings = LearnSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    failpoint: Failpoint = ""
+
+    @property
+    def data_path(self) -> Path:
+        """Return the data folder, absolute; it need not exist."""
+        return Path(self.data_dir).expanduser().absolute()
+
+    def shape_hash(self) -> str:
+        """Return 8 hex digits over all that shapes profiles, the model and lists.
+
+        Sources that are not in use do not count. Addresses, names and times to live neither.
+        """
+        shaping: dict[str, object] = {
+            "weights": self.weights,
+            "model": self.model,
+            "length": self.list.length,
+            "repeats": self.list.repeats,
+            **{name: getattr(self, name) for name in ("profile", "fusion", *self.model.sources)},
+        }
+        encoded = msgspec.json.encode(shaping, order="sorted")
+        return hashlib.sha256(encoded).hexdigest()[:8]

@@ -1,0 +1,191 @@
+"""replay, items, list, watch, data and doctor, on a real Kafka and a real Redis."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millstream.exporters.store import Store, UserWrite
+from millstream.models.event import Event
+from millstream.streams.cli import run
+from millstream.streams.decode import record_decoder
+from millstream.streams.listing import Entry, Listing, encode_listing
+from millstream.streams.log import Log, Record
+from millstream.streams.settings import Settings
+from millstream.streams.settings_reader import load_settings
+from millstream.streams.stack import StackStatus
+from millstream.streams.world import addresses, open_log, open_store
+
+S = 1_700_000_000
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def settings(
+    kafka_address: str,
+    redis_url: str,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Settings:
+    """Settings by the environment alone: a namespace of its own on the shared stack."""
+    for name in [name for name in os.environ if name.startswith("MILLSTREAM_")]:
+        monkeypatch.delenv(name)
+    for name, value in {
+        "KAFKA": kafka_address,
+        "REDIS": redis_url,
+        "DATA_DIR": str(tmp_path),
+        "TOPICS_NAMESPACE": namespace,
+        "REDIS_PREFIX": namespace,
+        "TOPICS_EVENT_PARTITIONS": "2",
+        "TOPICS_ITEM_PARTITIONS": "1",
+    }.items():
+        monkeypatch.setenv(f"MILLSTREAM_{name}", value)
+    return load_settings()
+
+
+@pytest.fixture
+def answer(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command with --json; return its answer, checked to be one line."""
+
+    def ask(*arguments: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        assert run([*arguments, "--json"]) == code
+        (line,) = capsys.readouterr().out.splitlines()
+        return json.loads(line)
+
+    return ask
+
+
+def records(log: Log, settings: Settings, role: str) -> list[Record]:
+    topic = settings.topics.name(role)
+    found: list[Record] = []
+    for partition in range(log.partitions(topic)):
+        found += log.read(topic, partition, *log.bounds(topic, partition))
+    return found
+
+
+def test_a_file_is_replayed_once_however_often_the_same_run_is_published(
+    settings: Settings, answer: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.csv"
+    rows = [f"u{n % 7},i{n},{S + n},{n % 5 + 1}" for n in range(100)]
+    file.write_text("\n".join(["customer,item,ts,stars", *rows]))
+    columns = ["--columns", "user=customer,value=stars"]
+    missing = answer("replay", str(file), *columns, code=3)
+    assert "millstream topics create" in missing["error"]
+    answer("topics", "create")
+    first = answer("replay", str(file), *columns, "--positive", "stars>=4", "--limit", "30")
+    assert first["published"] == 30
+    again = answer("replay", str(file), *columns, "--positive", "value>=4", "--run", first["run"])
+    assert (again["published"], again["run"]) == (40, first["run"])
+    log = open_log(settings)
+    try:
+        decode = record_decoder(settings)
+        events = [decode(record) for record in records(log, settings, "clicks")]
+    finally:
+        log.close()
+    assert len(events) == 70
+    assert all(isinstance(event, Event) for event in events)
+    assert len({event.id for event in events if isinstance(event, Event)}) == 40
+
+
+def test_a_catalogue_is_published_and_items_deleted(
+    settings: Settings, answer: Run, tmp_path: Path
+) -> None:
+    answer("topics", "create")
+    file = tmp_path / "items.csv"
+    file.write_text("sku,title\n1,Lamp\n2,Chair\n")
+    loaded = answer("items", "load", str(file), "--columns", "item=sku", "--delete", "3")
+    assert (loaded["items"], loaded["deleted"]) == (2, 1)
+    log = open_log(settings)
+    try:
+        found = records(log, settings, "items")
+    finally:
+        log.close()
+    assert [(record.key, record.value) for record in found] == [
+        (b"1", b'{"title":"Lamp"}'),
+        (b"2", b'{"title":"Chair"}'),
+        (b"3", None),
+    ]
+
+
+def put(store: Store, user: str, *items: str) -> None:
+    entries = [Entry(item, 1.0, "co", "9") for item in items]
+    listing = Listing(f"l-{'-'.join(items)}", user, S, {"clicks-0": 1}, 3, "9f3c", [], entries)
+    (old,) = store.profiles([user])
+    write = UserWrite(
+        user, (old or b"")[:8], f"{len(items):08d}-".encode(), encode_listing(listing)
+    )
+    assert store.write_users([write]) == [True]
+
+
+def test_a_list_is_shown_and_a_stranger_gets_trending(
+    settings: Settings, answer: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = open_store(settings)
+    try:
+        assert answer("list", "nobody")["items"] == []
+        put(store, "u", "1", "2")
+        store.write_items({"1": b'{"title": "A [bold] lamp"}'})
+        store.hide(["2"])
+        shown = answer("list", "u")
+        assert (shown["user"], shown["fallback"], shown["model"]) == ("u", None, 3)
+        assert [entry["title"] for entry in shown["items"]] == ["A [bold] lamp"]
+        assert run(["list", "u"]) == 0
+        assert "A [bold] lamp" in capsys.readouterr().out
+        trending = Listing("l-t", "", S, {}, 3, "9f3c", [], [Entry("7", 2.0, "trending")])
+        store.write_shared("trending", encode_listing(trending))
+        assert answer("list", "nobody")["fallback"] == "trending"
+    finally:
+        store.close()
+
+
+def test_a_list_is_watched_for_a_while(settings: Settings, answer: Run) -> None:
+    store = open_store(settings)
+    try:
+        put(store, "u", "1")
+        watched = answer("watch", "u", "--for", "0.3")
+    finally:
+        store.close()
+    assert watched["changes"] == 0
+    assert [entry["item"] for entry in watched["list"]["items"]] == ["1"]
+
+
+def test_data_sets_are_listed(settings: Settings, answer: Run) -> None:
+    (held,) = answer("data", "list")["datasets"]
+    assert (held["name"], held["here"]) == ("movielens-100k", False)
+    assert "no redistribution" in held["terms"]
+
+
+def test_the_doctor_finds_what_is_here_and_what_is_not(settings: Settings, answer: Run) -> None:
+    found = {one["name"]: one for one in answer("doctor")["findings"]}
+    assert found["kafka"]["state"] == "ok"
+    assert found["redis"]["found"].startswith(("redis ", "valkey "))
+    assert found["topics"] == {
+        "name": "topics",
+        "state": "could be",
+        "found": "9 are missing",
+        "todo": "millstream topics create",
+    }
+    answer("topics", "create")
+    after = {one["name"]: one for one in answer("doctor")["findings"]}
+    assert after["topics"]["state"] == "ok"
+    gone = answer("doctor", "--redis", "redis://127.0.0.1:1/0", code=3)
+    assert not gone["ok"]
+    assert [one["name"] for one in gone["findings"] if one["state"] == "missing"] == ["redis"]
+
+
+def test_a_running_stack_is_found_in_the_data_folder_and_what_is_given_wins(
+    stack: StackStatus,
+) -> None:
+    environ = {"MILLSTREAM_DATA_DIR": stack.data_dir}
+    found = addresses(load_settings(environ=environ))
+    assert (found.kafka, found.redis) == (stack.kafka, stack.redis)
+    given = addresses(load_settings(environ=environ | {"MILLSTREAM_KAFKA": "elsewhere:1"}))
+    assert (given.kafka, given.redis) == ("elsewhere:1", stack.redis)
+    nothing = addresses(load_settings(environ={"MILLSTREAM_DATA_DIR": "/nonexistent"}))
+    assert (nothing.kafka, nothing.redis) == (None, None)

@@ -1,0 +1,74 @@
+"""Reading catalogues."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from millstream.models.catalogue import Item
+from millstream.streams.catalogue_table import ItemMessage, read_items
+from millstream.streams.errors import BadUsage
+from millstream.streams.item_message import decode_item
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def read(path: Path, said: list[str], **columns: str) -> list[ItemMessage]:
+    return read_items(str(path), columns, path.parent, said.append)
+
+
+def test_a_csv_becomes_messages_with_our_names_and_the_rest_goes_along(
+    tmp_path: Path, said: list[str]
+) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text("sku,name,groups,hidden,colour\n7,Lamp,Home|Light,false,red\n8,Chair,,1,\n")
+    items = read(file, said, item="sku", title="name", categories="groups")
+    assert [one.item for one in items] == ["7", "8"]
+    assert msgspec.json.decode(items[0].value) == {
+        "title": "Lamp",
+        "categories": "Home|Light",
+        "hidden": False,
+        "colour": "red",
+    }
+    assert decode_item(items[0].value) == Item("Lamp", ("Home", "Light"))
+    second = decode_item(items[1].value)
+    assert isinstance(second, Item)
+    assert second.hidden
+    assert said == []
+
+
+def test_parquet_keeps_lists_and_moments(tmp_path: Path, said: list[str]) -> None:
+    closes = datetime(2030, 1, 1, tzinfo=UTC)
+    table = {"item_id": [1], "title": ["A"], "genres": [["x", "y"]], "expires_at": [closes]}
+    pq.write_table(pa.table(table), tmp_path / "c.parquet")
+    item = decode_item(read(tmp_path / "c.parquet", said)[0].value)
+    assert isinstance(item, Item)
+    assert item.categories == ("x", "y")
+    assert item.expires_at == int(closes.timestamp() * 1000)
+
+
+def test_the_last_row_of_an_item_counts_and_bad_rows_are_left_out(
+    tmp_path: Path, said: list[str]
+) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text("item,title,hidden\n1,old,\n1,new,\n,none,\n2,odd,perhaps\n")
+    items = read(file, said)
+    assert [(one.item, msgspec.json.decode(one.value)["title"]) for one in items] == [("1", "new")]
+    assert "2 rows left out; the first is c.csv line 4 (no usable item)" in said
+    assert "1 rows name an item again; the last of each counts" in said
+
+
+def test_a_file_without_items_is_refused(tmp_path: Path, said: list[str]) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text("sku,title\n1,a\n")
+    with pytest.raises(BadUsage, match="say which it is with --columns item=NAME"):
+        read(file, said)
+    file.write_text("item,hidden\n1,perhaps\n")
+    with pytest.raises(BadUsage, match="has no usable item"):
+        read(file, said)
