@@ -119,14 +119,10 @@ class Rig:
 
     def settle(self) -> None:
         """Wait until every event is applied and every interaction learnt."""
-        self.wait(lambda: self.applied() >= self.ends(), "events to be applied", QUIET_S)
-        topic = self.settings.topics.name("interactions")
-        self.wait(
-            lambda: self.reading().learn["millstream_learner_offset"]
-            >= self.log.bounds(topic, 0)[1],
-            "interactions to be learnt",
-            QUIET_S,
-        )
+        events = self.ends()
+        self.wait(lambda: self.applied() >= events, "events to be applied", QUIET_S)
+        _, interactions = self.log.bounds(self.settings.topics.name("interactions"), 0)
+        self.wait(lambda: self._learnt() >= interactions, "interactions to be learnt", QUIET_S)
 
     def reading(self) -> Reading:
         """Return what every process has used and what the workers count, as of now."""
@@ -135,7 +131,7 @@ class Rig:
         return Reading(monotonic_s(), usage, metrics["recommend"], metrics["learn"])
 
     def wait(self, done: Callable[[], bool], what: str, most_s: float) -> None:
-        """Return when something is done; raises BenchmarkFailed when a worker ends or time is up."""
+        """Return when it is done; raises BenchmarkFailed when a worker ends or time is up."""
         until = time.monotonic() + most_s
         while not done():
             for name, process in self._workers.items():
@@ -144,6 +140,9 @@ class Rig:
             if time.monotonic() > until:
                 raise BenchmarkFailed(f"waited {most_s:.0f} s for {what}")
             time.sleep(0.05)
+
+    def _learnt(self) -> float:
+        return scrape(self._ports["learn"])["millstream_learner_offset"]
 
     def _said(self, name: WorkerName) -> Path:
         return self.folder / f"{self.settings.topics.namespace}-{name}.log"
@@ -173,5 +172,3 @@ def rig(at: Servers, workers: Sequence[WorkerName]) -> Iterator[Rig]:
         built.stop()
         store.close()
         log.close()
-
-

@@ -5,20 +5,28 @@ be small, so that 3,000 interactions of 300 users reach them. A broken promise i
 AssertionError that says which.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.histories import Histories, Rows, Step
+from millstream.models.histories import Step
+from millstream.models.samples import (
+    DEPTH,
+    ITEMS,
+    USERS,
+    everything,
+    histories_of,
+    no_histories,
+    one_of,
+    some_histories,
+    step_of,
+    steps,
+)
 from millstream.models.source import Arrays, Source
 
 Maker = Callable[[], Source]
-
-ITEMS: Final = 40
-USERS: Final = 300
-DEPTH: Final = 20
 
 
 def reading_changes_no_byte(make: Maker) -> None:
@@ -28,7 +36,7 @@ def reading_changes_no_byte(make: Maker) -> None:
     histories = some_histories(30)
     for _ in range(3):
         source.retrieve(histories, 10)
-        source.score(histories, _everything(30, ITEMS + 20))
+        source.score(histories, everything(30, ITEMS + 20))
         source.read_arrays()
     _hold(_bytes(source.arrays()) == before, "reading changes state")
 
@@ -39,7 +47,7 @@ def equal_events_give_equal_state(make: Maker) -> None:
     one.grow(ITEMS)
     for step in steps(500):
         one.learn(step)
-        one.score(some_histories(2), _everything(2))
+        one.score(some_histories(2), everything(2))
     other.grow(ITEMS)
     for step in steps(500):
         other.learn(step)
@@ -92,8 +100,8 @@ def nothing_and_nobody_work(make: Maker) -> None:
                 unknown = np.full((users, 3), ITEMS + 1000, np.int32)
                 _hold(np.isfinite(source.score(histories, unknown)).all(), "unknown rows score")
     source = taught(make())
-    odd = _histories([[ITEMS + 500, 1], [ITEMS + 500]])
-    _hold(np.isfinite(source.score(odd, _everything(2))).all(), "unknown history rows score")
+    odd = histories_of([[ITEMS + 500, 1], [ITEMS + 500]])
+    _hold(np.isfinite(source.score(odd, everything(2))).all(), "unknown history rows score")
     source.retrieve(odd, 5)
 
 
@@ -116,7 +124,7 @@ def scores_are_finite(make: Maker) -> None:
                 np.zeros_like(again, np.int64),
             )
         )
-    scores = source.score(some_histories(50), _everything(50))
+    scores = source.score(some_histories(50), everything(50))
     _hold(bool(np.isfinite(scores).all()), "a score is not finite")
     for name, array in source.arrays().items():
         _hold(bool(np.isfinite(array.astype(np.float64)).all()), f"{name} is not finite")
@@ -126,12 +134,12 @@ def learning_lifts_what_was_learnt(make: Maker) -> None:
     """Of two items, the one that often followed the history scores higher."""
     source = make()
     source.grow(ITEMS)
-    before = source.score(_histories([[0]]), np.array([[1, 2]], np.int32))[0]
+    before = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0]
     for n in range(200):
         user = n % 10 + 1
-        source.learn(_step(0, [], user))
-        source.learn(_step(1 if n % 10 else 2, [0], user))
-    after = source.score(_histories([[0]]), np.array([[1, 2]], np.int32))[0]
+        source.learn(step_of(0, [], user))
+        source.learn(step_of(1 if n % 10 else 2, [0], user))
+    after = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0]
     _hold(after[0] - before[0] > after[1] - before[1], "the learnt item is not lifted")
     _hold(after[0] > after[1], "the learnt item does not score higher")
 
@@ -173,7 +181,7 @@ def a_replica_equals_the_learner(make: Maker) -> None:
 def a_batch_changes_no_result(make: Maker) -> None:
     """Alone or among others, with more or fewer candidates: the same scores bit for bit."""
     source = taught(make())
-    histories, candidates = some_histories(20), _everything(20)
+    histories, candidates = some_histories(20), everything(20)
     scores = source.score(histories, candidates)
     found = source.retrieve(histories, 15)
     for b in range(20):
@@ -225,7 +233,7 @@ def what_is_forgotten_is_gone(make: Maker) -> None:
             _hold(same, f"{name} still knows a forgotten row")
     _learn(source, steps(300, seed=6))
     _hold(
-        bool(np.isfinite(source.score(some_histories(9), _everything(9))).all()),
+        bool(np.isfinite(source.score(some_histories(9), everything(9))).all()),
         "a row given to another item does not learn",
     )
 
@@ -246,73 +254,11 @@ CHECKS: Final = (
 )
 
 
-def steps(n: int, seed: int = 0, items: int = ITEMS, users: int = USERS) -> Iterator[Step]:
-    """Yield n interactions of users who each prefer one half of the items."""
-    random = np.random.default_rng(seed)
-    histories: dict[int, list[int]] = {}
-    for _ in range(n):
-        user = int(random.integers(users))
-        half = user % 2 if random.random() < 0.9 else 1 - user % 2
-        row = 2 * int((items // 2) * random.random() ** 2) + half
-        history = histories.setdefault(user, [])
-        yield _step(row, [item for item in history if item != row], user + 1)
-        histories[user] = [row, *[item for item in history if item != row]][:DEPTH]
-
-
 def taught(source: Source) -> Source:
     """Return a source that has learnt 1,000 steps over ITEMS rows."""
     source.grow(ITEMS)
     _learn(source, steps(1_000))
     return source
-
-
-def some_histories(users: int) -> Histories:
-    """Return histories of different lengths, the first of them empty."""
-    random = np.random.default_rng(5)
-    return _histories([random.permutation(ITEMS)[: 3 * b % DEPTH].tolist() for b in range(users)])
-
-
-def no_histories(users: int) -> Histories:
-    """Return empty histories."""
-    return _histories([[] for _ in range(users)])
-
-
-def one_of(histories: Histories, b: int) -> Histories:
-    """Return user b's history alone."""
-    part = slice(histories.ptr[b], histories.ptr[b + 1])
-    return Histories(
-        histories.ptr[b : b + 2] - histories.ptr[b],
-        histories.rows[part],
-        histories.weights[part],
-        histories.ts_ms[part],
-        histories.now_ms[b : b + 1],
-        histories.users[b : b + 1],
-    )
-
-
-def _histories(rows: Sequence[Sequence[int]]) -> Histories:
-    flat = np.array([row for each in rows for row in each], np.int32)
-    return Histories(
-        np.concatenate(([0], np.cumsum([len(each) for each in rows], dtype=np.int64))).astype(
-            np.int64
-        ),
-        flat,
-        np.linspace(1.0, 0.5, len(flat), dtype=np.float32),
-        np.zeros(len(flat), np.int64),
-        np.zeros(len(rows), np.int64),
-        np.arange(1, len(rows) + 1, dtype=np.uint64),
-    )
-
-
-def _step(row: int, history: Sequence[int], user: int) -> Step:
-    rows: Rows = np.array(history, np.int32)
-    return Step(
-        row, 1.0, 0, user, rows, np.ones(len(rows), np.float32), np.zeros(len(rows), np.int64)
-    )
-
-
-def _everything(users: int, rows: int = ITEMS) -> Rows:
-    return np.repeat(np.arange(rows, dtype=np.int32)[None, :], users, axis=0)
 
 
 def _learn(source: Source, taken: Iterable[Step]) -> None:

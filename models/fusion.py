@@ -2,8 +2,8 @@
 
     s(c) = sum_s  w_s sign(z) log(1 + |z|),   z = (x_s(c) - mean) / sd  over the candidates
 
-The signed log keeps one source's outlier from deciding alone (Rendle-style z-scores without it:
-see docs/decisions/0002-sources.md).
+The signed log keeps one source's outlier from deciding alone; what else was tried is in
+docs/decisions/0002-sources.md.
 """
 
 from collections.abc import Sequence
@@ -190,7 +190,7 @@ def _standardise(z: npt.NDArray[np.float32]) -> None:
 
 @kernel
 def signed_log(z: npt.NDArray[np.float32]) -> None:
-    """Replace z by sign(z) log(1 + |z|), within 3e-4.
+    """Replace z by sign(z) log(1 + |z|), within 3e-5.
 
     The exponent's bits and a polynomial in the mantissa: it vectorises, and unlike the C
     library's log it gives the same bits on every machine.

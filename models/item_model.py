@@ -246,9 +246,11 @@ class ModelReplica(ItemModel):
         if frame.start != self.offset:
             raise FrameRefused(f"a frame begins at {frame.start}, the replica is at {self.offset}")
         self._forget(np.array(frame.forgotten, np.int32))
-        self._place(frame.items)
         learners = [s for s in self.sources.values() if s.learns_from_steps]
+        items = dict(frame.items)
         for step in _unpack_steps(frame.steps):
+            if step.row in items:  # as the learner did: before the step that brought it, not sooner
+                self._place([(step.row, items.pop(step.row))])
             for source in learners:
                 source.learn(step)
         for name, changed in frame.changes.items():

@@ -1,7 +1,8 @@
 """What `co` and `sr` share: a source that is one graph of neighbours."""
 
-from typing import Protocol
+from typing import Annotated
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -9,20 +10,22 @@ from millstream.models.histories import Histories, Rows, Scores, Step
 from millstream.models.neighbours import Neighbours
 from millstream.models.source import Arrays
 
+Proposals = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+Width = Annotated[int, msgspec.Meta(ge=1, le=65_536)]
+Items = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+Decay = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
-class PairParams(Protocol):
-    """The settings both have."""
 
-    @property
-    def width(self) -> int: ...
-    @property
-    def pair_items(self) -> int: ...
-    @property
-    def pair_decay(self) -> float: ...
-    @property
-    def profile_items(self) -> int: ...
-    @property
-    def profile_decay(self) -> float: ...
+class PairParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings both have; see each for its own."""
+
+    weight: float = 1.0
+    proposals: Proposals = 100
+    width: Width = 128
+    pair_items: Items = 50
+    pair_decay: Decay = 1.0
+    profile_items: Items = 50
+    profile_decay: Decay = 1.0
 
 
 class Pairs:

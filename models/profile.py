@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import accumulate
 from operator import sub
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import msgspec
 import numpy as np
@@ -45,10 +45,10 @@ Taught = tuple[list[str], list[float], list[int]]
 class ProfileParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds of a profile."""
 
-    events_max: int = 100
-    bytes_max: int = 4096
-    seen_max: int = 512
-    horizon_days: int = 365
+    events_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    bytes_max: Annotated[int, msgspec.Meta(ge=200, le=1_000_000)] = 4096
+    seen_max: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 512
+    horizon_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 365
 
 
 class _Packed(msgspec.Struct, array_like=True, gc=False):

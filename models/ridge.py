@@ -5,7 +5,7 @@
 What was met counts w_n for 1, everything else w0 for 0; S is the Gram matrix of all vectors
 (Hu et al. 2008; He et al. 2016, eALS). The number of factors is a multiple of 4: loops take
 four vectors at a time over whole rows, which compiles to wide arithmetic without fastmath
-(128 vectors of 32: 25 us against 160). Work arrays come from the caller.
+(128 vectors of 32: 30 us against 160). Work arrays come from the caller.
 """
 
 from typing import Final

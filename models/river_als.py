@@ -104,7 +104,8 @@ class OnlineIALS(base.Regressor, reco.base.Ranker):
         self._rows: dict[Hashable, int] = {}  # least recently learnt first
         self._histories: dict[Hashable, list[tuple[int, float]]] = {}  # likewise; newest first
 
-    def learn_one(
+    # A River ranker is asked by user and item, a River regressor by features: the ranker's way.
+    def learn_one(  # type: ignore[override]
         self,
         user: Hashable,
         item: Hashable,
@@ -128,7 +129,7 @@ class OnlineIALS(base.Regressor, reco.base.Ranker):
         later = [(r, w) for r, w in history if r != row]
         self._histories[user] = [(row, weight), *later][: self.profile_items]
 
-    def predict_one(
+    def predict_one(  # type: ignore[override]
         self,
         user: Hashable,
         item: Hashable,
@@ -162,7 +163,7 @@ class OnlineIALS(base.Regressor, reco.base.Ranker):
             np.zeros(1, np.uint64),
         )
         candidates = np.array([[self._rows.get(item, -1) for item in items]], np.int32)
-        return self._mf.score(histories, candidates)[0].tolist()
+        return [float(score) for score in self._mf.score(histories, candidates)[0]]
 
     def _row(self, item: Hashable) -> int:
         row = self._rows.pop(item, None)

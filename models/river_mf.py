@@ -78,13 +78,13 @@ class RiverMf:
             self.owners[slot] = step.user
             self.user_biases[slot] = 0.0
             begin(self.seed + 1, step.user, self.user_vectors[slot])
-        self._river.learn_one(slot, step.row, 1.0)
+        self._learn_one(slot, step.row, 1.0)
         draws = np.empty(self.params.negatives, np.float32)
         begin(self.seed + 2, self.steps, draws)
         for draw in draws.view(np.uint32).tolist():
             row = draw % self.rows
             if row != step.row:
-                self._river.learn_one(slot, row, 0.0)
+                self._learn_one(slot, row, 0.0)
         self.steps += 1
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -102,9 +102,17 @@ class RiverMf:
         """Return River's prediction without its side effects, (B, C); strangers by item bias."""
         out = np.zeros(candidates.shape, np.float32)
         mean = self._river.global_mean.get()
-        items = (self.item_vectors[: self.rows], self.item_biases)
-        users = (self.owners, self.user_vectors, self.user_biases)
-        _score(mean, *items, *users, histories.users, candidates, out)
+        _score(
+            mean,
+            self.item_vectors[: self.rows],
+            self.item_biases,
+            self.owners,
+            self.user_vectors,
+            self.user_biases,
+            histories.users,
+            candidates,
+            out,
+        )
         return out
 
     def because(self, histories: Histories, listed: Rows) -> Rows:
@@ -146,10 +154,16 @@ class RiverMf:
 
     def _bind(self) -> None:
         """Let River's tables be our arrays, which `grow` and `load` replace."""
-        self._river.u_biases = _Table(self.user_biases)
-        self._river.i_biases = _Table(self.item_biases)
-        self._river.u_latents = _Table(self.user_vectors)
-        self._river.i_latents = _Table(self.item_vectors)
+        for table, array in (
+            ("u_biases", self.user_biases),
+            ("i_biases", self.item_biases),
+            ("u_latents", self.user_vectors),
+            ("i_latents", self.item_vectors),
+        ):
+            setattr(self._river, table, _Table(array))
+
+    def _learn_one(self, slot: int, row: int, label: float) -> None:
+        self._river.learn_one(slot, row, label)  # type: ignore[no-untyped-call]
 
 
 class _Table(MutableMapping[int, npt.NDArray[np.floating]]):

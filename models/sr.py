@@ -6,23 +6,19 @@
 Ludewig & Jannach 2018, with decays by distance.
 """
 
-from typing import Annotated
-
-import msgspec
-
-from millstream.models.pairs import Pairs
+from millstream.models.pairs import Decay, Items, PairParams, Pairs, Proposals, Width
 
 
-class SrParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SrParams(PairParams, frozen=True, forbid_unknown_fields=True):
     """Settings of `sr`."""
 
     weight: float = 0.4
-    proposals: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 60
-    width: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 128
-    pair_items: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 3
-    pair_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
-    profile_items: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 3
-    profile_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    proposals: Proposals = 60
+    width: Width = 128
+    pair_items: Items = 3
+    pair_decay: Decay = 0.5
+    profile_items: Items = 3
+    profile_decay: Decay = 0.5
 
 
 class Sr(Pairs):

@@ -53,7 +53,7 @@ class People:
                     self.removed_slots.add(slot)
                 for record in self.log.read(topic, partition, begin, end):
                     place = (ids[topic], partition, record.offset)
-                    outcome = decode(record)
+                    outcome = decode(record, ids[topic])
                     if isinstance(outcome, Event):
                         read = Read(record.timestamp_ms, place, slot, outcome)
                         self.by_user.setdefault(outcome.user, []).append(read)

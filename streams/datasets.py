@@ -9,8 +9,8 @@ from typing import Final, Literal
 import numpy as np
 
 from millstream.models.event import TYPE_CODES
-from millstream.streams.decode import iso_ms, valid_id
 from millstream.streams.errors import BadUsage
+from millstream.streams.event_fields import iso_ms, valid_id
 from millstream.streams.movielens import DATASETS, ensure_dataset
 from millstream.streams.positive import as_number, parse_positive
 from millstream.streams.tables import Column, Moment, Table, read_table

@@ -5,14 +5,24 @@ The outcome depends on the arguments alone, so live, replay and audit agree on e
 
 import json
 import re
-import unicodedata
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Final, Literal, TypeAlias, cast, get_args
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final, Literal, Protocol, cast, get_args
 
 import msgspec
 
 from millstream.models.event import TYPE_CODES, Event
+from millstream.streams.event_fields import (
+    AHEAD_MS,
+    ID_BYTES_MAX,
+    TS_MAX_MS,
+    TS_MIN_MS,
+    Scalar,
+    clamped_ts_ms,
+    finite,
+    valid_id,
+)
 from millstream.streams.log import Record
 from millstream.streams.settings import EVENT_ROLES, FieldSettings, Role, Settings
 
@@ -39,11 +49,6 @@ Reason = Literal[
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 VALUE_BYTES_MAX: Final = 65_536
 DEPTH_MAX: Final = 32
-ID_BYTES_MAX: Final = 128
-ID_CHARACTERS_MAX: Final = 512  # decomposed, before NFC; reordering a long run is quadratic
-TS_MIN_MS: Final = 100_000_000_000  # 1973; below it stands a count of seconds
-TS_MAX_MS: Final = 4_294_967_295_000  # 2106; profiles keep seconds in 32 bits
-AHEAD_MS: Final = 5_000
 VERSION: Final = 1
 
 DEFAULT_TYPES: Final[Mapping[Role, str | None]] = {
@@ -51,12 +56,8 @@ DEFAULT_TYPES: Final[Mapping[Role, str | None]] = {
     "views": "view",
     "feedback": None,
 }
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_ISO: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d.*)?|\d{8}T\d\d.*", re.ASCII)
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # unclosed ones too: linear
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
-
-_Scalar: TypeAlias = str | int | float | bool | None
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
@@ -101,12 +102,19 @@ class EventDecoder:
         self._decode = msgspec.json.Decoder(cast(type[_Wire], team)).decode
 
     def decode(
-        self, value: bytes | None, role: Role, partition: int, offset: int, append_ts_ms: int
+        self,
+        value: bytes | None,
+        role: Role,
+        partition: int,
+        offset: int,
+        append_ts_ms: int,
+        epoch: str = "",
     ) -> Event | Rejected:
         """Return the event, or why there is none.
 
         `append_ts_ms` is when the log took the record: `ts` more than 5 s after it becomes it.
         Without an id of its own an event is named by its place; such ids sort as offsets do.
+        `epoch` stands for the topic's id in them, so that a re-created topic names none again.
         """
         if value is None:
             return Rejected("no-value")
@@ -124,7 +132,7 @@ class EventDecoder:
             fields = self._slowly(value)
             if isinstance(fields, Rejected):
                 return fields
-            return _event(fields, role, partition, offset, append_ts_ms)
+            return _event(fields, role, partition, offset, append_ts_ms, epoch)
         # The common case in one place; whatever is not plain here is looked at again in _event.
         user, item, ts, type_ = wire.user, wire.item, wire.ts, wire.type
         if (
@@ -147,16 +155,16 @@ class EventDecoder:
             if type_ in TYPE_CODES and (worth is not None or type_ != "rating"):
                 id_ = wire.id
                 if id_ is None:
-                    id_ = f"{role[0]}{partition:x}.{offset:012x}"
+                    id_ = f"{role[0]}{epoch}{partition:x}.{offset:012x}"
                 elif not (
                     type(id_) is str
                     and id_.isascii()
                     and id_.isprintable()
                     and 0 < len(id_) <= ID_BYTES_MAX
                 ):
-                    return _event(wire, role, partition, offset, append_ts_ms)
+                    return _event(wire, role, partition, offset, append_ts_ms, epoch)
                 return Event(id_, user, item, type_, ts, (worth or 0.0) + 0.0)
-        return _event(wire, role, partition, offset, append_ts_ms)
+        return _event(wire, role, partition, offset, append_ts_ms, epoch)
 
     def _slowly(self, value: bytes) -> "_Loose | Rejected":
         """Return the fields of a record that the typed decoder refused, whatever they hold."""
@@ -170,18 +178,30 @@ class EventDecoder:
         return _Loose(*(_scalar(event.get(self._names[field])) for field in _WIRE_FIELDS))
 
 
-def record_decoder(settings: Settings) -> Callable[[Record], Event | Rejected]:
-    """Return the decoder of records, with a team's topics and fields mapped onto ours."""
+class Decode(Protocol):
+    """Turns a record of an event topic into an event."""
+
+    def __call__(self, record: Record, topic_id: str = "") -> Event | Rejected:
+        """Return the event, or why there is none; never raises."""
+
+
+def record_decoder(settings: Settings) -> Decode:
+    """Return the decoder of (record, topic id), a team's topics and fields mapped onto ours."""
     decode = EventDecoder(settings.fields).decode
     roles: dict[str, Role] = {settings.topics.name(role): role for role in EVENT_ROLES}
 
-    def decode_record(record: Record) -> Event | Rejected:
+    @lru_cache(maxsize=16)
+    def epoch(topic_id: str) -> str:
+        return blake2b(topic_id.encode(), digest_size=2).hexdigest() if topic_id else ""
+
+    def decode_record(record: Record, topic_id: str = "") -> Event | Rejected:
         return decode(
             record.value,
             roles[record.topic],
             record.partition,
             record.offset,
             record.timestamp_ms,
+            epoch(topic_id),
         )
 
     return decode_record
@@ -190,19 +210,19 @@ def record_decoder(settings: Settings) -> Callable[[Record], Event | Rejected]:
 class _Loose(msgspec.Struct, gc=False):
     """The fields of `_Wire`, of any scalar type; lists and objects are _WRONG."""
 
-    user: _Scalar
-    item: _Scalar
-    ts: _Scalar
-    type: _Scalar
-    value: _Scalar
-    id: _Scalar
-    v: _Scalar
+    user: Scalar
+    item: Scalar
+    ts: Scalar
+    type: Scalar
+    value: Scalar
+    id: Scalar
+    v: Scalar
 
 
 _WRONG: Final = True  # no field is a truth value, so each refuses it by its own name
 
 
-def _scalar(value: object) -> _Scalar:
+def _scalar(value: object) -> Scalar:
     return value if value is None or isinstance(value, str | int | float) else _WRONG
 
 
@@ -216,7 +236,12 @@ def _no_constant(name: str) -> float:
 
 
 def _event(
-    wire: _Wire | _Loose, role: Role, partition: int, offset: int, append_ts_ms: int
+    wire: _Wire | _Loose,
+    role: Role,
+    partition: int,
+    offset: int,
+    append_ts_ms: int,
+    epoch: str,
 ) -> Event | Rejected:
     """Return the event of decoded fields: every rule, in the order in which faults are named."""
     if wire.v is not None and (type(wire.v) is not int or wire.v != VERSION):
@@ -234,72 +259,18 @@ def _event(
         return Rejected("bad-user")
     if (item := valid_id(wire.item)) is None:
         return Rejected("bad-item")
-    given = f"{role[0]}{partition:x}.{offset:012x}" if wire.id is None else wire.id
+    given = f"{role[0]}{epoch}{partition:x}.{offset:012x}" if wire.id is None else wire.id
     if (id_ := valid_id(given)) is None:
         return Rejected("bad-id")
     if not isinstance(type_, str) or type_ not in TYPE_CODES:
         return Rejected("unknown-type")
-    if (ts := _ts_ms(wire.ts, append_ts_ms)) is None:
+    if (ts := clamped_ts_ms(wire.ts, append_ts_ms)) is None:
         return Rejected("bad-ts")
     if wire.value is None:
         return Rejected("missing-value") if type_ == "rating" else Event(id_, user, item, type_, ts)
-    if (value := _number(wire.value)) is None:
+    if (value := finite(wire.value)) is None:
         return Rejected("bad-value")
     return Event(id_, user, item, type_, ts, value)
-
-
-def valid_id(given: _Scalar) -> str | None:
-    """Return an id in NFC, or None: 1 to 128 bytes of UTF-8, no control characters."""
-    if type(given) is int:
-        if given.bit_length() > ID_BYTES_MAX * 4:
-            return None
-        given = str(given)
-    if type(given) is not str or not 0 < len(given) <= ID_CHARACTERS_MAX:
-        return None
-    if not given.isascii():
-        given = unicodedata.normalize("NFC", given)
-    if _CONTROL.search(given) or len(given.encode()) > ID_BYTES_MAX:
-        return None
-    return given
-
-
-def _ts_ms(given: _Scalar, append_ts_ms: int) -> int | None:
-    if type(given) is str:
-        ts = iso_ms(given)
-    elif type(given) is float:
-        ts = int(given) if given.is_integer() else None
-    else:
-        ts = given if type(given) is int else None
-    if ts is None or ts < TS_MIN_MS:
-        return None
-    if ts > append_ts_ms + AHEAD_MS:
-        ts = append_ts_ms
-    return ts if ts <= TS_MAX_MS else None
-
-
-def iso_ms(text: str) -> int | None:
-    """Return ms since the epoch of an ISO 8601 date or moment; without a zone it is UTC."""
-    if len(text) > 40 or not _ISO.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
-
-
-def _number(given: _Scalar) -> float | None:
-    """Return a finite float, -0 as 0, or None."""
-    if type(given) is not int and type(given) is not float:
-        return None
-    try:
-        number = float(given) + 0.0
-    except OverflowError:
-        return None
-    return number if abs(number) != float("inf") else None
 
 
 def _too_deep(value: bytes) -> bool:

@@ -47,6 +47,10 @@ class EncodeJob:
         logger.info("encode owns %d partitions", len(begins))
         return begins
 
+    def revoke(self) -> None:
+        """Wait for the next assignment; repeats are harmless."""
+        self._assigned = False
+
     def apply(self, records: Sequence[Record]) -> None:
         """Write what the records say."""
         self._core.apply(records)

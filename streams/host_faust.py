@@ -91,8 +91,9 @@ class FaustHost:
         asyncio.get_running_loop().call_later(STOP_GRACE_S, os._exit, code or 1)
         for task in background:
             task.cancel()
-        await self._app.stop()
+        # First our own farewell, while the group still holds the partitions for us.
         await loop.run_in_executor(self._core, self._job.close)
+        await self._app.stop()
         return code
 
     async def positions(self, assigned: set[TP]) -> dict[TP, int]:
@@ -100,6 +101,15 @@ class FaustHost:
         ours = [(tp.topic, tp.partition) for tp in assigned if tp.topic in self._job.topics]
         found = await self._call(lambda: self._job.assign(ours))
         return {TP(topic, partition): offset for (topic, partition), offset in found.items()}
+
+    async def _revoked(self, *_: object, **__: object) -> None:
+        if not self._ending:
+            await self._call(self._job.revoke)
+
+    async def _assigned(self, *given: Any, **_: object) -> None:
+        """Tell the job when nothing is given: Faust asks for positions only when something is."""
+        if not given[-1] and not self._ending:
+            await self._guard(self.positions(set()))
 
     def _build(self, bootstrap: str) -> _App:
         settings, job = self._settings, self._job
@@ -125,6 +135,8 @@ class FaustHost:
             key_serializer="raw",
         )
         app.host = self
+        app.on_partitions_revoked.connect(self._revoked)
+        app.on_partitions_assigned.connect(self._assigned)
         topic = app.topic(*job.topics, key_type=bytes, value_type=bytes)
 
         @app.agent(topic, name=f"millstream.{job.name}")
@@ -144,10 +156,17 @@ class FaustHost:
         finally:
             self._busy -= 1
 
+    @property
+    def _ending(self) -> bool:
+        return self._ended is not None and self._ended.done()
+
     async def _guard(self, work: Coroutine[Any, Any, object]) -> None:
         """Await; whatever is raised ends the worker, and nothing more is acknowledged."""
         try:
-            await work
+            if not self._ending:
+                await work
+                return
+            work.close()
         except asyncio.CancelledError:
             raise
         except Stopped:
@@ -158,8 +177,6 @@ class FaustHost:
         except Exception:
             logger.exception("the %s worker ends: a fault nobody foresaw", self._job.name)
             self._end(1)
-        else:
-            return
         await asyncio.Event().wait()
 
     async def _idle(self) -> None:
@@ -179,7 +196,7 @@ class FaustHost:
         raise MillstreamError("Faust has stopped; the worker ends so that it can be started anew")
 
     def _end(self, code: int) -> None:
-        if self._ended is not None and not self._ended.done():
+        if self._ended is not None and not self._ending:
             self._ended.set_result(code)
 
 

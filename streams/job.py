@@ -26,6 +26,9 @@ class Job(Protocol):
     def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Own exactly these partitions from now on; return the offset each goes on from."""
 
+    def revoke(self) -> None:
+        """Stop changing anything others may own by now, until `assign` is called again."""
+
     def apply(self, records: Sequence[Record]) -> None:
         """Do the work for these records; returns when it is stored."""
 

@@ -84,6 +84,11 @@ class LearnCore:
         """
         return self._patience.call(self._begin)
 
+    def is_last_writer(self) -> bool:
+        """Return whether the log of frames still ends with our last one."""
+        _, end = self._patience.call(lambda: self._log.bounds(self._deltas, 0))
+        return end == self._next_delta
+
     def apply(self, records: Iterable[Record]) -> None:
         """Fold records, each once and in order; emits frames as they fill or fall due."""
         for record in records:

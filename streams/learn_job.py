@@ -61,6 +61,8 @@ class LearnJob:
             self._core = None
             logger.info("learn is a standby")
             return {}
+        if self._core is not None and self._core.is_last_writer():
+            return dict.fromkeys(owned, self._core.model.offset)
         self._core = self._new_core()
         self._told = Learnt()
         offset = self._core.begin()
@@ -68,15 +70,19 @@ class LearnJob:
         logger.info("learn owns the item model from interaction %d on", offset)
         return dict.fromkeys(owned, offset)
 
+    def revoke(self) -> None:
+        """Emit nothing until the partition is ours again: another owner may write frames."""
+        self._assigned = False
+
     def apply(self, records: Sequence[Record]) -> None:
         """Fold records."""
-        if self._core is not None:
+        if self._core is not None and self._assigned:
             self._core.apply(records)
             self._tell(self._core)
 
     def idle(self) -> None:
         """Emit what is pending, and refresh the lists that everybody shares."""
-        if self._core is not None:
+        if self._core is not None and self._assigned:
             self._core.tick()
             self._shared.tick(self._core.model)
             self._tell(self._core)
@@ -84,7 +90,7 @@ class LearnJob:
     def check(self) -> None:
         """Measure lag and read what nobody delivered. Raises RuntimeError when stalled."""
         core = self._core
-        if core is None:
+        if core is None or not self._assigned:
             return
         _, end = self._patience.call(lambda: self._log.bounds(self._topic, 0))
         lag, now = max(end - core.model.offset, 0), time.monotonic()
@@ -109,7 +115,7 @@ class LearnJob:
 
     def close(self) -> None:
         """Emit what is pending and write a snapshot, so that the next start is quick."""
-        if self._core is not None:
+        if self._core is not None and self._assigned:
             self._core.snapshot()
         self._shared.close()
 

@@ -49,6 +49,8 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # kafka-python tells every retry of an outage; what waits for Kafka says so itself.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 class Quiet(logging.Filter):

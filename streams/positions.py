@@ -49,17 +49,18 @@ class Positions:
         for record in records:
             tp = (record.topic, record.partition)
             due = self._next.get(tp)
-            if due is None or record.offset < due:
-                continue
-            if record.offset > due:
+            if due is not None and record.offset > due:
                 self.gaps += 1
                 yield from self._between(tp, record.offset)
+                due = self._next[tp]
+            if due is None or record.offset < due:
+                continue
             self._next[tp] = record.offset + 1
             yield record
 
-    def behind(self) -> Iterator[Record]:
-        """Yield what the log holds beyond the next offsets: what nobody delivered."""
-        for tp in list(self._next):
+    def behind(self, partitions: Iterable[Partition] | None = None) -> Iterator[Record]:
+        """Yield what the log holds beyond the next offsets, of all or some: nobody delivered it."""
+        for tp in list(self._next if partitions is None else partitions):
             _, end = self._patience.call(lambda: self._log.bounds(*tp))  # noqa: B023
             if end > self._next[tp]:
                 yield from self._between(tp, end)
@@ -86,7 +87,10 @@ class Positions:
                 for record in self._log.read(*tp, self._next[tp], stop):
                     self._next[tp] = record.offset + 1
                     yield record
-                self._next[tp] = max(self._next[tp], stop)
+                    if self._next[tp] != record.offset + 1:
+                        break  # `store` has taken over other progress: read on from there
+                else:
+                    self._next[tp] = max(self._next[tp], stop)
             except RangeRemoved as gone:
                 self.removed += gone.begin - self._next[tp]
                 self._next[tp] = gone.begin

@@ -6,7 +6,7 @@ nothing: the profile is a set, and LEARN skips source offsets it has folded.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -18,7 +18,7 @@ from millstream.models.profile import VERSION_BYTES, Profile, Taught
 from millstream.models.recommender import Recommender, Request
 from millstream.streams.cache import ProfileCache
 from millstream.streams.dead_letters import DeadLetters
-from millstream.streams.decode import Rejected
+from millstream.streams.decode import Decode
 from millstream.streams.errors import MillstreamError
 from millstream.streams.interactions import interaction_of, records_of
 from millstream.streams.listing import Listing, encode_listing, listing_id
@@ -29,8 +29,6 @@ from millstream.streams.replica import Replica
 from millstream.streams.settings import EVENT_ROLES, Settings
 
 CONFLICT_TRIES: Final = 20
-
-Decode = Callable[[Record], Event | Rejected]
 
 
 class Contended(MillstreamError):
@@ -112,10 +110,10 @@ class RecommendCore:
             self._apply_batch(batch, report)
         return report
 
-    def sweep(self) -> Report:
-        """Apply what lies beyond our positions although nobody delivered it."""
+    def sweep(self, partitions: Iterable[Partition] | None = None) -> Report:
+        """Apply what lies beyond our positions, in all or some, although nobody delivered it."""
         report = Report()
-        ordered = self.positions.behind()
+        ordered = self.positions.behind(partitions)
         while batch := list(islice(ordered, self.settings.worker.batch_max)):
             self._apply_batch(batch, report)
         return report
@@ -125,7 +123,7 @@ class RecommendCore:
         watch = _Stopwatch(report.seconds)
         self.replica.catch_up()
         watch.lap("model")
-        decoded = [self._decode(record) for record in batch]
+        decoded = [self._decode(r, self.positions.topic_id(r.topic)) for r in batch]
         events = [
             (record, event)
             for record, event in zip(batch, decoded, strict=True)
@@ -237,13 +235,14 @@ class RecommendCore:
         merged = self._load(mine)
         for user, stored in merged.items():
             stored.profile.merge(mine[user].profile, self.settings.profile)
-            stored.offsets = mine[user].offsets
+            stored.offsets = mine[user].profile.as_of | mine[user].offsets
         return merged
 
     def _rank(self, touched: dict[str, _Touched]) -> list[UserWrite]:
         made_at = self._clock_ms()
+        ends: dict[str, int] = {}
         for user in touched.values():
-            user.profile.note_offsets(user.offsets)
+            user.profile.note_offsets(self._furthest(user.profile.as_of, user.offsets, ends))
         requests = [
             Request(name, user.profile, made_at, user.taught) for name, user in touched.items()
         ]
@@ -264,6 +263,27 @@ class RecommendCore:
             )
             writes.append(UserWrite(name, user.expected, packed, encode_listing(listing)))
         return writes
+
+
+    def _furthest(
+        self, kept: Mapping[str, int], offsets: Mapping[str, int], ends: dict[str, int]
+    ) -> dict[str, int]:
+        """Return the offsets, or those kept where another worker has taken in more than we.
+
+        What is kept beyond the log's end is of a topic that was created anew since. `ends` are
+        looked up where needed: we are behind, or the topic is new.
+        """
+        furthest = dict(offsets)
+        for slot, offset in offsets.items():
+            if kept.get(slot, 0) <= offset:
+                continue
+            if slot not in ends:
+                role, _, partition = slot.rpartition("-")
+                place = self.settings.topics.name(role), int(partition)
+                _, ends[slot] = self._patience.call(lambda: self._log.bounds(*place))  # noqa: B023
+            if kept[slot] <= ends[slot]:
+                furthest[slot] = kept[slot]
+        return furthest
 
 
 class _Stopwatch:

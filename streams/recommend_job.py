@@ -62,6 +62,7 @@ class RecommendJob:
         self._recovering: dict[Partition, int] = {}  # log ends at assignment, until reached
         self._moved_at = time.monotonic()
         self._was: dict[Partition, int] = {}
+        self._stands: dict[Partition, float] = {}  # since when a partition has not moved
         self._digest_at = 0.0
         self._digested = -1
         self._seen = {"applied": 0, "dropped": 0, "gaps": 0, "removed": 0, "hits": 0, "misses": 0}
@@ -83,9 +84,14 @@ class RecommendJob:
         ends = {tp: self._patience.call(lambda: self._log.bounds(*tp)) for tp in begins}  # noqa: B023
         self._recovering = {tp: end for tp, (_, end) in ends.items() if end > begins[tp]}
         self._assigned = True
+        self._was = {}
         self._moved_at = time.monotonic()
         logger.info("recommend owns %d partitions", len(begins))
         return begins
+
+    def revoke(self) -> None:
+        """Wait for the next assignment; late writes of ours would merge or be refused."""
+        self._assigned = False
 
     def apply(self, records: Sequence[Record]) -> None:
         """Apply records and count what became of them."""
@@ -114,11 +120,17 @@ class RecommendJob:
         }
         now = time.monotonic()
         if owned != self._was or not any(lags.values()):
-            self._was, self._moved_at = owned, now
+            self._moved_at = now
         elif now - self._moved_at > STALLED_S:
             raise RuntimeError(f"{sum(lags.values())} events wait and none was applied for 60 s")
-        elif now - self._moved_at > SWEEP_AFTER_S:
-            self._tell(self._core.sweep())
+        for tp, offset in owned.items():
+            if not lags[tp] or self._was.get(tp) != offset:
+                self._stands[tp] = now
+        self._was = owned
+        # By partition: what is missing in an idle one does not wait until the busy ones rest.
+        idle = [tp for tp in owned if now - self._stands[tp] > SWEEP_AFTER_S]
+        if idle:
+            self._tell(self._core.sweep(idle))
         self._count_replica()
         self._write_digest()
 

@@ -11,8 +11,8 @@ import msgspec
 
 from millstream.exporters.store import Store
 from millstream.streams.datasets import EventTable
-from millstream.streams.decode import ID_BYTES_MAX, TS_MAX_MS, TS_MIN_MS, valid_id
 from millstream.streams.errors import BadUsage, WorldMissing
+from millstream.streams.event_fields import ID_BYTES_MAX, TS_MAX_MS, TS_MIN_MS, valid_id
 from millstream.streams.listing import decode_listing
 from millstream.streams.log import Log, Message
 from millstream.streams.memory_log import choose_partition

@@ -45,7 +45,7 @@ class _Meta(msgspec.Struct):
 
 
 class Snapshots:
-    """Snapshots in a folder, the newest `kept`; a torn or altered one is passed over."""
+    """Snapshots in a folder, the last `kept`; a torn or altered one is passed over."""
 
     def __init__(
         self, folder: Path, kept: int, failpoint: Callable[[str], None] = lambda _: None
@@ -59,7 +59,7 @@ class Snapshots:
         """Write a snapshot and drop the oldest. Raises OSError when the disk does not take it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         body = io.BytesIO()
-        np.savez(body, allow_pickle=False, **dict(snapshot.arrays))  # type: ignore[arg-type]
+        np.savez(body, allow_pickle=False, **dict(snapshot.arrays))
         data = body.getvalue()
         meta = msgspec.json.encode(
             _Meta(
@@ -82,8 +82,11 @@ class Snapshots:
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
-        for old in self.paths()[self._kept :]:
+        # By time of writing: a re-created topic begins again at low offsets.
+        for old in sorted(self.paths(), key=lambda p: p.stat().st_mtime_ns)[: -self._kept]:
             old.unlink(missing_ok=True)
+        for left in self.folder.glob("*.part"):  # of a worker that was killed while it wrote
+            left.unlink(missing_ok=True)
         return path
 
     def paths(self) -> list[Path]:

@@ -91,14 +91,17 @@ class Stack:
             for log in self._logs.glob("*.log"):
                 trim_log(log)
             state = self._read() or _State(0, 0, 0)
-            # Ports are given out together: one must not be handed out twice.
-            taken: list[int] = []
-            if "redis" not in before.versions:
-                state = self._start_redis(state, taken)
-                say(f"Redis begins on port {state.redis_port}")
+            jars: Path | None = None
             if "kafka" not in before.versions:
+                # What may be missing is asked for first: a start that fails leaves nothing.
+                kafka_server.java()
                 say("looking for Kafka's jars; the first time they are fetched, 44 MB")
-                state = self._start_kafka(state, [*taken, state.redis_port])
+                jars = kafka_server.ensure_jars(self.cache_dir)
+            if "redis" not in before.versions:
+                state = self._start_redis(state)
+                say(f"Redis begins on port {state.redis_port}")
+            if jars is not None:
+                state = self._start_kafka(state, jars)
                 say(f"Kafka begins on port {state.kafka_port}")
             self._wait(state)
             return self.status()
@@ -114,21 +117,19 @@ class Stack:
             end([part for part in (state.kafka, state.redis) if part is not None], self.stop_s)
             self._write(msgspec.structs.replace(state, kafka=None, redis=None))
 
-    def _start_redis(self, state: _State, taken: list[int]) -> _State:
+    def _start_redis(self, state: _State) -> _State:
         end([state.redis] if state.redis else [], self.stop_s)
-        port = free_port(state.redis_port or None, taken)
+        port = free_port(state.redis_port or None)
         command = redis_server.prepare(self.data_dir / "redis", port)
         process = spawn(command, self.data_dir / "redis", self._logs / "redis.log")
         state = msgspec.structs.replace(state, redis_port=port, redis=process)
         self._write(state)
         return state
 
-    def _start_kafka(self, state: _State, taken: list[int]) -> _State:
+    def _start_kafka(self, state: _State, jars: Path) -> _State:
         end([state.kafka] if state.kafka else [], self.stop_s)
-        kafka_server.java()
-        jars = kafka_server.ensure_jars(self.cache_dir)
-        port = free_port(state.kafka_port or None, taken)
-        controller = free_port(state.controller_port or None, [*taken, port])
+        port = free_port(state.kafka_port or None, [state.redis_port])
+        controller = free_port(state.controller_port or None, [state.redis_port, port])
         command = kafka_server.prepare(self.data_dir / "kafka", jars, port, controller)
         process = spawn(command, self.data_dir / "kafka", self._logs / "kafka.log")
         state = msgspec.structs.replace(

@@ -75,6 +75,8 @@ def run_all(arguments: Mapping[WorkerName, Sequence[str]]) -> int:
     try:
         while all(process.poll() is None for process in processes):
             time.sleep(0.2)
+    except KeyboardInterrupt:
+        logger.info("asked to end")
     finally:
         end_processes(processes)
     codes = [process.returncode for process in processes]

@@ -10,8 +10,8 @@ from millstream.streams.cli.options import json_option, settings_options
 from millstream.streams.cli.output import print_json
 from millstream.streams.cli.progress import progress, say
 from millstream.streams.datasets import parse_columns
-from millstream.streams.decode import valid_id
 from millstream.streams.errors import BadUsage
+from millstream.streams.event_fields import valid_id
 from millstream.streams.log import Message
 from millstream.streams.settings import Settings
 from millstream.streams.world import open_log

@@ -7,8 +7,8 @@ from rich.text import Text
 
 from millstream.streams.cli.options import json_option, settings_options
 from millstream.streams.cli.output import print_json, stdout
-from millstream.streams.decode import valid_id
 from millstream.streams.errors import BadUsage
+from millstream.streams.event_fields import valid_id
 from millstream.streams.reader import ShownList, read_list
 from millstream.streams.settings import Settings
 from millstream.streams.world import open_store

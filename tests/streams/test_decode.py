@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from millstream.models.event import EVENT_TYPES, Event
 from millstream.streams.decode import (
     DEPTH_MAX,
-    ID_BYTES_MAX,
     REASONS,
     VALUE_BYTES_MAX,
     EventDecoder,
     Reason,
     Rejected,
 )
+from millstream.streams.event_fields import ID_BYTES_MAX
 from millstream.streams.settings import FieldSettings, Role
 
 NOW = 1_767_225_600_000

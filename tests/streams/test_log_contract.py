@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from kafka import KafkaProducer
 
 from millstream.streams.kafka_log import KafkaLog
 from millstream.streams.log import (
@@ -226,6 +227,33 @@ def test_a_topic_created_again_is_empty_writable_and_has_another_id(log: Log, to
     assert log.bounds(topic, 0) == (0, 0)
     assert log.append(topic, values("c")) == [0]
     assert [record.value for record in log.read(topic, 0, 0, 1)] == [b"c"]
+
+
+def test_reading_goes_over_offset_gaps_and_ends_in_one(
+    kafka_log: KafkaLog, kafka_address: str, namespace: str
+) -> None:
+    """A transaction's end takes an offset that no reader sees, as compaction leaves them too."""
+    kafka_log.create([TopicSpec(namespace, 1)])
+    producer = KafkaProducer(bootstrap_servers=kafka_address, transactional_id=namespace)
+    producer.init_transactions()
+    for word in (b"a", b"b"):
+        producer.begin_transaction()
+        producer.send(namespace, word, partition=0)
+        producer.commit_transaction()
+    producer.close()
+    deadline = time.monotonic() + 10
+    while kafka_log.bounds(namespace, 0) != (0, 4) and time.monotonic() < deadline:
+        time.sleep(0.05)  # the broker ends a transaction a moment after it says so
+    records = list(kafka_log.read(namespace, 0, 0, 4))
+    assert [(record.offset, record.value) for record in records] == [(0, b"a"), (2, b"b")]
+    assert list(kafka_log.read(namespace, 0, 3, 4)) == []
+    follower = kafka_log.follow({(namespace, 0): 0})
+    assert len(poll_until(follower, 2)) == 2
+    deadline = time.monotonic() + 10
+    while follower.position(namespace, 0) < 4 and time.monotonic() < deadline:
+        follower.poll(0.1)
+    assert follower.position(namespace, 0) == 4
+    follower.close()
 
 
 def test_a_closed_log_of_memory_takes_nothing_more() -> None:

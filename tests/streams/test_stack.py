@@ -173,6 +173,16 @@ def test_without_java_or_maven_the_sentence_says_what_to_do(
         kafka_server.java()
 
 
+def test_a_start_that_cannot_be_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    stack = Stack(tmp_path / "data", tmp_path / "cache")
+    with pytest.raises(WorldMissing, match="Java"):
+        stack.start(quiet)
+    assert (stack.status().pids, stack.status().running) == ({}, False)
+
+
 def test_jars_that_are_there_need_no_maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jars = tmp_path / f"kafka-{kafka_server.KAFKA_VERSION}"
     jars.mkdir()

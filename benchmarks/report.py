@@ -1,0 +1,55 @@
+"""Flags that the benchmarks share, and how they answer: a table, or one line of JSON."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.orders import DATASET, ORDERS
+from benchmarks.rig import BenchmarkFailed, say
+from millstream.streams.errors import MillstreamError
+from millstream.streams.machine import machine
+
+
+def parser(about: str) -> argparse.ArgumentParser:
+    """Return a parser with the flags of every benchmark."""
+    flags = argparse.ArgumentParser(description=about)
+    flags.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
+    flags.add_argument("--quick", action="store_true", help="few events: only shows that it runs")
+    flags.add_argument(
+        "--order", choices=ORDERS, action="append", dest="orders", help="default: both"
+    )
+    flags.add_argument(
+        "--events", default=DATASET, metavar="DATASET|FILE", help="MovieLens 100K or such a file"
+    )
+    flags.add_argument(
+        "--kafka", metavar="HOST:PORT", help="yours, with --redis; default: begin one"
+    )
+    flags.add_argument("--redis", metavar="URL", help="yours, with --kafka")
+    return flags
+
+
+def answer(
+    name: str,
+    measure: Callable[[], Mapping[str, object]],
+    tables: Callable[[Mapping[str, object]], Sequence[Table]],
+    as_json: bool,
+) -> int:
+    """Measure and print, with machine and date; return the exit code."""
+    try:
+        found = measure()
+    except (BenchmarkFailed, MillstreamError) as error:
+        say(f"error: {error}")
+        return 1
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    if as_json:
+        print(json.dumps({"benchmark": name, "date": date, "machine": machine(), **found}))
+        return 0
+    console = Console()
+    for table in tables(found):
+        console.print(table)
+    console.print(f"{machine()}, {date}")
+    return 0

@@ -1,0 +1,83 @@
+"""The benchmarks run, on few events, and say what the documentation says that they print."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.orders import in_order, part, positives
+
+
+@pytest.fixture(scope="session")
+def events_file(root: Path) -> Path:
+    data = Path(os.environ.get("MILLSTREAM_TEST_DATA", root.parent / "shared" / "data"))
+    file = data / "movielens100k/events.parquet"
+    if not file.exists():
+        pytest.skip(f"{file} is not here; MILLSTREAM_TEST_DATA says where test data are")
+    return file
+
+
+def quickly(script: str, root: Path, events: Path, kafka: str, redis: str) -> dict[str, Any]:
+    """Run a script as a file, with --quick on the shared stack, and return its JSON."""
+    command = [sys.executable, str(root / "benchmarks" / script), "--quick", "--json"]
+    command += ["--order", "spread", "--events", str(events), "--kafka", kafka, "--redis", redis]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    answer = json.loads(line)
+    assert answer["machine"]
+    assert answer["date"]
+    found: dict[str, Any] = answer["orders"]["spread"]
+    return found
+
+
+def test_spread_gives_every_500_events_in_a_row_to_500_people(
+    events_file: Path, tmp_path: Path
+) -> None:
+    table = positives(str(events_file), tmp_path)
+    spread = in_order("spread", table, 20_000)
+    for start in range(0, len(spread) - 500, 500):
+        assert len(set(part(spread, start, start + 500).users)) == 500
+
+
+def test_spread_keeps_each_persons_own_order_and_time_runs_forward(
+    events_file: Path, tmp_path: Path
+) -> None:
+    table = positives(str(events_file), tmp_path)
+    spread = in_order("spread", table, 60_000)
+    busiest, _ = Counter(spread.users).most_common(1)[0]
+    theirs = [i for u, i in zip(table.users, table.items, strict=True) if f"{u}.0" == busiest]
+    ours = [i for u, i in zip(spread.users, spread.items, strict=True) if u == busiest]
+    assert len(ours) > 5
+    assert ours == theirs[: len(ours)]
+    assert spread.ts_ms == sorted(spread.ts_ms)
+
+
+def test_the_order_of_time_is_the_data_sets_own(events_file: Path, tmp_path: Path) -> None:
+    table = positives(str(events_file), tmp_path)
+    assert in_order("ml100k", table, 1_000) == part(table, 0, 1_000)
+
+
+def test_latency_sees_every_event_it_follows(
+    root: Path, events_file: Path, kafka_address: str, redis_url: str
+) -> None:
+    found = quickly("latency.py", root, events_file, kafka_address, redis_url)
+    at_100 = found["rates"]["100"]
+    assert at_100["followed"] == 200
+    assert at_100["unanswered"] == 0
+    assert 0 < at_100["p50_ms"] <= at_100["p90_ms"] <= at_100["p99_ms"] <= at_100["max_ms"]
+
+
+def test_throughput_counts_events_lists_stages_and_faust_alone(
+    root: Path, events_file: Path, kafka_address: str, redis_url: str
+) -> None:
+    found = quickly("throughput.py", root, events_file, kafka_address, redis_url)
+    assert found["lists_per_event"] > 0.5
+    wall_us = 1e6 / found["events_per_second"]
+    assert sum(found["stages_us_per_event"].values()) == pytest.approx(wall_us, rel=0.01)
+    assert found["processes"]["recommend"]["peak_mb"] > 50
+    assert found["faust_alone"]["events_per_second"] > 0

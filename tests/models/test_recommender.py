@@ -1,0 +1,216 @@
+"""Lists: never what was met or may not be shown, the same in any batch, with reasons that hold."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from millstream.models.catalogue import Catalogue, Item
+from millstream.models.co import CoParams
+from millstream.models.event import Event, EventWeights
+from millstream.models.fusion import FusionParams
+from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
+from millstream.models.item_model import LearnedModel
+from millstream.models.mf import MfParams
+from millstream.models.pop import PopParams
+from millstream.models.profile import Profile, ProfileParams
+from millstream.models.recommender import TRENDING, Listed, Recommender, Request
+from millstream.models.registry import new_source
+from millstream.models.sr import SrParams
+
+NOW = 1_700_000_000_000
+WEIGHTS = EventWeights()
+BOUNDS = ProfileParams(events_max=12, seen_max=64)
+PARAMS = {
+    "co": CoParams(width=32),
+    "sr": SrParams(width=32),
+    "pop": PopParams(head=64),
+    "mf": MfParams(factors=8, users_max=64, item_users=8),
+}
+ITEMS = 60
+
+
+def new_model() -> LearnedModel:
+    return LearnedModel([new_source(name, params, 3) for name, params in PARAMS.items()], 1000)
+
+
+def recommender_of(
+    model: LearnedModel, *, length: int = 10, repeats: bool = False, candidates_max: int = 400
+) -> Recommender:
+    weights = [("co", 0.8, 200), ("sr", 0.4, 200), ("pop", 0.05, 100), ("mf", 1.0, 0)]
+    fusion = FusionParams(candidates_max=candidates_max)
+    return Recommender(
+        model, weights, fusion, WEIGHTS, history_max=12, length=length, repeats=repeats
+    )
+
+
+@dataclass
+class Town:
+    """A model that has learnt from some people, and their profiles."""
+
+    model: LearnedModel
+    profiles: dict[str, Profile]
+
+    def requests(self) -> list[Request]:
+        return [Request(user, profile, NOW) for user, profile in self.profiles.items()]
+
+
+@pytest.fixture(scope="module")
+def town() -> Town:
+    """Forty people and sixty items; long histories have outgrown their profiles."""
+    chance = random.Random(5)
+    model, profiles = new_model(), dict[str, Profile]()
+    types = ["click"] * 6 + ["view", "purchase", "like", "dislike", "hide", "impression"]
+    for n in range(900):
+        user = f"u{int(chance.paretovariate(0.7)) % 40}"
+        item = f"m{min(int(chance.paretovariate(0.5)), ITEMS)}"
+        event = Event(f"e{n:04d}", user, item, chance.choice(types), NOW - 1_000_000 + n)
+        learn(model, profiles.setdefault(user, Profile()), event, n)
+    model.settle()
+    return Town(model, profiles)
+
+
+def learn(model: LearnedModel, profile: Profile, event: Event, offset: int) -> None:
+    """Let the model learn what an event followed, then let the profile have it."""
+    items, worth, when = profile.taught(WEIGHTS, 12)
+    kept = [n for n in range(len(items)) if items[n] != event.item and when[n] <= event.ts]
+    one = Interaction(
+        0,
+        0,
+        offset,
+        2 * offset + 1,  # everybody is somebody else to `mf`
+        offset,
+        event.item,
+        WEIGHTS.weight(event.type, event.value),
+        event.ts,
+        [items[n] for n in kept],
+        [worth[n] for n in kept],
+        [event.ts - when[n] for n in kept],
+    )
+    profile.add(event, BOUNDS)
+    model.fold(offset, InteractionBatch(FORMAT, ["t"], [one]), event.ts)
+
+
+def items_of(listed: Sequence[Listed]) -> set[str]:
+    return {entry.item for entry in listed}
+
+
+def profile_of(*events: tuple[str, str]) -> Profile:
+    profile = Profile()
+    for n, (item, type_) in enumerate(events):
+        profile.add(Event(f"x{n}", "u", item, type_, NOW - 100 + n), BOUNDS)
+    return profile
+
+
+def test_nobody_is_listed_what_they_have_met_even_if_only_its_hash_is_kept(town: Town) -> None:
+    listed = recommender_of(town.model, length=100).rank(town.requests(), Catalogue())
+    with_hashes = 0
+    rows = town.model.rows
+    for request, entries in zip(town.requests(), listed, strict=True):
+        assert entries
+        assert not items_of(entries) & request.profile.consumed()
+        met = set(request.profile.seen_hashes().tolist())
+        with_hashes += bool(met)
+        assert not met & {int(rows.hashes[rows.row(item)]) for item in items_of(entries)}
+    assert with_hashes, "some histories are longer than their profiles"
+
+
+def test_with_repeats_only_what_was_disliked_or_hidden_stays_away(town: Town) -> None:
+    profile = profile_of(("m1", "click"), ("m2", "click"), ("m3", "dislike"), ("m4", "hide"))
+    ranker = recommender_of(town.model, length=100, repeats=True)
+    listed = items_of(ranker.rank([Request("u", profile, NOW)], Catalogue())[0])
+    assert {"m1", "m2"} <= listed
+    assert not {"m3", "m4"} & listed
+
+
+def test_hidden_expired_deleted_and_future_items_are_never_listed(town: Town) -> None:
+    catalogue = Catalogue()
+    withheld = {
+        "m5": Item(hidden=True),
+        "m6": None,
+        "m7": Item(expires_at=NOW),
+        "m8": Item(available_from=NOW + 1),
+    }
+    for offset, (item, entry) in enumerate(withheld.items()):
+        catalogue.apply(0, offset, item, entry)
+    ranker = recommender_of(town.model, length=100)
+    before = set.union(*map(items_of, ranker.rank(town.requests(), Catalogue())))
+    after = set.union(*map(items_of, ranker.rank(town.requests(), catalogue)))
+    assert set(withheld) <= before
+    assert not set(withheld) & after
+    catalogue.apply(0, 9, "m5", Item("back"))
+    assert "m5" in set.union(*map(items_of, ranker.rank(town.requests(), catalogue)))
+
+
+def test_an_unknown_person_gets_what_is_trending(town: Town) -> None:
+    (listed,) = recommender_of(town.model).rank([Request("stranger", Profile(), NOW)], Catalogue())
+    assert len(listed) == 10
+    assert {(entry.source, entry.because) for entry in listed} == {(TRENDING, None)}
+
+
+def test_a_person_with_only_unknown_items_gets_what_is_trending(town: Town) -> None:
+    request = Request("u", profile_of(("never-learnt", "click")), NOW)
+    (listed,) = recommender_of(town.model).rank([request], Catalogue())
+    assert {entry.source for entry in listed} == {TRENDING}
+
+
+def test_an_empty_model_gives_empty_lists() -> None:
+    requests = [Request("a", Profile(), NOW), Request("b", profile_of(("m1", "click")), NOW)]
+    assert recommender_of(new_model()).rank(requests, Catalogue()) == [[], []]
+    assert recommender_of(new_model()).rank([], Catalogue()) == []
+
+
+def test_a_catalogue_of_one_item_gives_it_once_and_then_nothing() -> None:
+    model = new_model()
+    learn(model, Profile(), Event("e", "u", "only", "click", NOW), 0)
+    ranker = recommender_of(model)
+    (stranger,) = ranker.rank([Request("a", Profile(), NOW)], Catalogue())
+    assert items_of(stranger) == {"only"}
+    assert ranker.rank([Request("u", profile_of(("only", "click")), NOW)], Catalogue()) == [[]]
+
+
+@pytest.mark.parametrize("candidates_max", [400, 12])
+def test_a_list_does_not_depend_by_a_bit_on_who_shares_the_batch(
+    town: Town, candidates_max: int
+) -> None:
+    ranker = recommender_of(town.model, candidates_max=candidates_max)
+    requests = town.requests()
+    together = ranker.rank(requests, Catalogue())
+    assert [ranker.rank([request], Catalogue())[0] for request in requests] == together
+    chance = random.Random(1)
+    for _ in range(5):
+        some = chance.sample(range(len(requests)), chance.randint(2, len(requests)))
+        listed = ranker.rank([requests[n] for n in some], Catalogue())
+        assert listed == [together[n] for n in some]
+
+
+def test_the_reason_given_is_an_item_of_the_history(town: Town) -> None:
+    reasons = 0
+    for request, listed in zip(
+        town.requests(),
+        recommender_of(town.model, length=50).rank(town.requests(), Catalogue()),
+        strict=True,
+    ):
+        taught = set(request.profile.taught(WEIGHTS, 12)[0])
+        for entry in listed:
+            assert entry.because is None or entry.because in taught
+            assert entry.because is None or entry.source in {"co", "sr"}
+            reasons += entry.because is not None
+    assert reasons > 100
+
+
+def test_lists_are_best_first_distinct_and_as_long_as_asked(town: Town) -> None:
+    for listed in recommender_of(town.model, length=7).rank(town.requests(), Catalogue()):
+        assert len(listed) == 7
+        assert len(items_of(listed)) == 7
+        assert [e.score for e in listed] == sorted((e.score for e in listed), reverse=True)
+
+
+def test_reading_changes_nothing(town: Town) -> None:
+    before = {name: array.tobytes() for name, array in town.model.arrays().items()}
+    packed = [profile.pack() for profile in town.profiles.values()]
+    first = recommender_of(town.model).rank(town.requests(), Catalogue())
+    assert recommender_of(town.model).rank(town.requests(), Catalogue()) == first
+    assert {name: array.tobytes() for name, array in town.model.arrays().items()} == before
+    assert [profile.pack() for profile in town.profiles.values()] == packed
