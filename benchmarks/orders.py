@@ -10,7 +10,7 @@ from millstream.streams.datasets import EventTable, Reading, read_events
 Order = Literal["ml100k", "spread"]
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 DATASET: Final = "movielens-100k"
-COPIES: Final = 6
+COPIES: Final = 8
 START_MS: Final = 1_700_000_000_000
 
 

@@ -73,11 +73,12 @@ class RiverMf:
 
     def learn(self, step: Step) -> None:
         """Let River learn a 1, and 0 for items drawn by hash of (seed, steps so far)."""
-        slot = step.user & (len(self.owners) - 1)
-        if int(self.owners[slot]) != step.user:
-            self.owners[slot] = step.user
+        user = step.user or 1  # 0 stands for an empty slot
+        slot = user & (len(self.owners) - 1)
+        if int(self.owners[slot]) != user:
+            self.owners[slot] = user
             self.user_biases[slot] = 0.0
-            begin(self.seed + 1, step.user, self.user_vectors[slot])
+            begin(self.seed + 1, user, self.user_vectors[slot])
         self._learn_one(slot, step.row, 1.0)
         draws = np.empty(self.params.negatives, np.float32)
         begin(self.seed + 2, self.steps, draws)

@@ -103,7 +103,9 @@ class LearnCore:
     def sweep(self) -> None:
         """Fold what the log holds beyond our offset although nobody delivered it."""
         _, end = self._patience.call(lambda: self._log.bounds(self._interactions, 0))
-        self.apply(self._between(self.model.offset, end))
+        for record in self._between(self.model.offset, end):
+            self._fold(record)
+        self.tick()
 
     def tick(self) -> None:
         """Emit a frame and write a snapshot when they are due."""

@@ -15,6 +15,7 @@ from millstream.models.mf import MfParams
 from millstream.models.pop import PopParams
 from millstream.models.registry import SOURCES, new_source
 from millstream.models.river_mf import RiverMfParams
+from millstream.models.samples import step_of
 from millstream.models.sr import SrParams
 
 SMALL = {
@@ -80,3 +81,16 @@ def test_params_are_checked_and_refuse_what_they_do_not_know(name):
     with pytest.raises(msgspec.ValidationError, match="unknown field"):
         msgspec.convert({"wdith": 3}, params)
     assert msgspec.convert(msgspec.to_builtins(params()), params) == params()
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_a_user_whose_hash_is_0_survives_a_snapshot(name):
+    source, loaded = new_source(name, SMALL[name], 7), new_source(name, SMALL[name], 7)
+    source.grow(4)
+    for row in (1, 2, 3):
+        source.learn(step_of(row, [0], 0))
+    loaded.load(dict(source.arrays()))
+    for each in (source, loaded):
+        each.learn(step_of(2, [1], 5))
+    for part, array in source.arrays().items():
+        assert loaded.arrays()[part].tobytes() == array.tobytes(), part

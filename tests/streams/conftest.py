@@ -234,11 +234,14 @@ class System:
     def patience(self) -> Patience:
         return Patience(self.stopping, self.waited.append)
 
+    def new_replica(self) -> Replica:
+        """A replica that has not been opened."""
+        model = new_replica_model(self.settings)
+        return Replica(self.settings, self.log, self.snapshots, model, self.clock)
+
     def replica(self) -> Replica:
-        """A replica that has been opened and has caught up as far as it can."""
-        settings = self.settings
-        model = new_replica_model(settings)
-        replica = Replica(settings, self.log, self.snapshots, model, self.clock)
+        """A replica that has caught up as far as it can."""
+        replica = self.new_replica()
         replica.open()
         self.catch_up(replica)
         return replica
