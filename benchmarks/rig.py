@@ -136,7 +136,8 @@ class Rig:
         while not done():
             for name, process in self._workers.items():
                 if process.poll() is not None:
-                    raise BenchmarkFailed(f"{name} has ended: {last_words(self._said(name))}")
+                    said = last_words(self._said(name))
+                    raise BenchmarkFailed(f"{name} has ended ({process.returncode}): {said}")
             if time.monotonic() > until:
                 raise BenchmarkFailed(f"waited {most_s:.0f} s for {what}")
             time.sleep(0.05)

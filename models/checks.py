@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.histories import Step
+from millstream.models.histories import Step, Steps
 from millstream.models.samples import (
     DEPTH,
     ITEMS,
@@ -27,6 +27,8 @@ from millstream.models.samples import (
 from millstream.models.source import Arrays, Source
 
 Maker = Callable[[], Source]
+CUT: Final = 7
+"""Steps given at once; no multiple of it is, so that the last part is a shorter one."""
 
 
 def reading_changes_no_byte(make: Maker) -> None:
@@ -46,11 +48,10 @@ def equal_events_give_equal_state(make: Maker) -> None:
     one, other = make(), make()
     one.grow(ITEMS)
     for step in steps(500):
-        one.learn(step)
+        one.learn(Steps.of([step]))
         one.score(some_histories(2), everything(2))
     other.grow(ITEMS)
-    for step in steps(500):
-        other.learn(step)
+    _learn(other, steps(500))
     _hold(_bytes(one.arrays()) == _bytes(other.arrays()), "equal events give unequal state")
 
 
@@ -113,16 +114,9 @@ def scores_are_finite(make: Maker) -> None:
         weight = float(np.float32((1e-6, 1.0, 1e3)[n % 3]))
         again = np.concatenate((np.array([step.row], np.int32), step.history))[:DEPTH]
         weights = np.full(len(again), weight, np.float32)
+        ages = np.zeros_like(again, np.int64)
         source.learn(
-            Step(
-                step.row,
-                weight,
-                step.ts_ms,
-                step.user,
-                again,
-                weights,
-                np.zeros_like(again, np.int64),
-            )
+            Steps.of([Step(step.row, weight, step.ts_ms, step.user, again, weights, ages)])
         )
     scores = source.score(some_histories(50), everything(50))
     _hold(bool(np.isfinite(scores).all()), "a score is not finite")
@@ -137,8 +131,8 @@ def learning_lifts_what_was_learnt(make: Maker) -> None:
     before = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0]
     for n in range(200):
         user = n % 10 + 1
-        source.learn(step_of(0, [], user))
-        source.learn(step_of(1 if n % 10 else 2, [0], user))
+        source.learn(Steps.of([step_of(0, [], user)]))
+        source.learn(Steps.of([step_of(1 if n % 10 else 2, [0], user)]))
     after = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0]
     _hold(after[0] - before[0] > after[1] - before[1], "the learnt item is not lifted")
     _hold(after[0] > after[1], "the learnt item does not score higher")
@@ -262,8 +256,9 @@ def taught(source: Source) -> Source:
 
 
 def _learn(source: Source, taken: Iterable[Step]) -> None:
-    for step in taken:
-        source.learn(step)
+    taken = list(taken)
+    for start in range(0, len(taken), CUT):
+        source.learn(Steps.of(taken[start : start + CUT]))
 
 
 def _bytes(arrays: Arrays) -> dict[str, tuple[str, tuple[int, ...], bytes]]:

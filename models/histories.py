@@ -1,6 +1,8 @@
 """What people did before, as arrays: the form in which sources read a batch of profiles."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -39,3 +41,54 @@ class Step:
     history: Rows  # (h,) distinct, newest first, without `row` itself unless repeated
     history_weights: npt.NDArray[np.float32]  # (h,)
     history_ts_ms: npt.NDArray[np.int64]  # (h,)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Interactions in the order of the log, as flat arrays; step n owns ptr[n]:ptr[n + 1]."""
+
+    rows: Rows  # (n,)
+    weights: npt.NDArray[np.float32]  # (n,) > 0
+    ts_ms: npt.NDArray[np.int64]  # (n,)
+    users: npt.NDArray[np.uint64]  # (n,)
+    ptr: npt.NDArray[np.int64]  # (n + 1,)
+    history: Rows
+    history_weights: npt.NDArray[np.float32]
+    history_ts_ms: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of steps."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Step]:
+        """Yield each step."""
+        ptr = self.ptr.tolist()
+        columns = (self.rows.tolist(), self.weights.tolist(), self.ts_ms.tolist())
+        for n, (row, weight, ts) in enumerate(zip(*columns, strict=True)):
+            part = slice(ptr[n], ptr[n + 1])
+            yield Step(
+                row,
+                weight,
+                ts,
+                int(self.users[n]),
+                self.history[part],
+                self.history_weights[part],
+                self.history_ts_ms[part],
+            )
+
+    @classmethod
+    def of(cls, steps: Sequence[Step]) -> Self:
+        """Return single steps as one."""
+        ptr = np.zeros(len(steps) + 1, np.int64)
+        np.cumsum([len(step.history) for step in steps], out=ptr[1:])
+        none = [np.empty(0, np.int32)]
+        return cls(
+            np.array([step.row for step in steps], np.int32),
+            np.array([step.weight for step in steps], np.float32),
+            np.array([step.ts_ms for step in steps], np.int64),
+            np.array([step.user for step in steps], np.uint64),
+            ptr,
+            np.concatenate([*none, *(step.history for step in steps)]).astype(np.int32),
+            np.concatenate([*none, *(s.history_weights for s in steps)]).astype(np.float32),
+            np.concatenate([*none, *(s.history_ts_ms for s in steps)]).astype(np.int64),
+        )

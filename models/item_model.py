@@ -20,7 +20,7 @@ from millstream.models.frame import (
     pack_array,
     unpack_array,
 )
-from millstream.models.histories import Rows, Step
+from millstream.models.histories import Rows, Steps
 from millstream.models.interaction import Interaction, InteractionBatch
 from millstream.models.item_rows import FREED_SHARE, ItemRows
 from millstream.models.repeats import Repeats
@@ -75,7 +75,7 @@ class _Pending:
     start: int
     forgotten: list[int] = field(default_factory=list)
     items: list[tuple[int, str]] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Steps] = field(default_factory=list)
     bytes: int = 0
 
 
@@ -99,14 +99,17 @@ class LearnedModel(ItemModel):
         folded = Folded()
         if batch is not None:
             self._make_room(len(batch.interactions))
+            fresh = []
             for interaction in batch.interactions:
                 if self._repeats.is_repeat(interaction, batch.topics[interaction.topic]):
                     folded.repeats += 1
                 elif interaction.weight <= 0.0:
                     folded.weightless += 1
                 else:
-                    self._learn(interaction)
-                    folded.learnt += 1
+                    fresh.append(interaction)
+            folded.learnt = len(fresh)
+            if fresh:
+                self._learn(fresh)
         self.offset = offset + 1
         self.newest_ts = max(self.newest_ts, append_ts)
         return folded
@@ -117,7 +120,7 @@ class LearnedModel(ItemModel):
         return self._pending.bytes
 
     def frame(self, writer: str, settings: str) -> Frame | None:
-        """Return what changed since the last frame and begin a new one; None if nothing was read."""
+        """Return what changed since the last frame and begin a new one; None if nothing did."""
         pending = self._pending
         if pending.start == self.offset:
             return None
@@ -183,36 +186,55 @@ class LearnedModel(ItemModel):
         self._repeats.load(partitions, highest.tolist(), recent)
         self._pending = _Pending(self.offset)
 
-    def _learn(self, interaction: Interaction) -> None:
-        row = self.rows.row(interaction.item)
+    def _learn(self, fresh: Sequence[Interaction]) -> None:
+        rows = [self._row(interaction.item) for interaction in fresh]
+        while len(self.rows) > len(self._used):
+            self._used = np.concatenate((self._used, np.zeros_like(self._used)))
+        for row in rows:
+            self._steps += 1
+            self._used[row] = self._steps
+        self._touched.update(dict.fromkeys(rows))
+        steps = self._as_steps(fresh, rows)
+        for source in self.sources.values():
+            source.learn(steps)
+        self._pending.steps.append(steps)
+        self._pending.bytes += 64 * len(steps) + 16 * len(steps.history)
+
+    def _row(self, item: str) -> int:
+        row = self.rows.row(item)
         if row < 0:
             row = self.rows.next_row()
-            self._place([(row, interaction.item)])
-            self._pending.items.append((row, interaction.item))
-            while row >= len(self._used):
-                self._used = np.concatenate((self._used, np.zeros_like(self._used)))
-        self._steps += 1
-        self._used[row] = self._steps
-        self._touched[row] = None
-        history = np.array(self.rows.rows(interaction.history), np.int32)
-        weights = np.array(interaction.history_weights, np.float32)
-        when = interaction.ts - np.array(interaction.history_ages, np.int64)
-        if len(history) and history.min() < 0:
-            known = history >= 0
-            history, weights, when = history[known], weights[known], when[known]
-        step = Step(
-            row,
-            float(np.float32(interaction.weight)),  # as a frame carries it
-            interaction.ts,
-            interaction.user,
-            history,
-            weights,
-            when,
+            self._place([(row, item)])
+            self._pending.items.append((row, item))
+        return row
+
+    def _as_steps(self, fresh: Sequence[Interaction], rows: Sequence[int]) -> Steps:
+        """Return interactions as rows; history that is no longer known is left out."""
+        ptr = [0]
+        history: list[int] = []
+        weights: list[float] = []
+        when: list[int] = []
+        for one in fresh:
+            known = self.rows.rows(one.history)
+            worth, ages = one.history_weights, one.history_ages
+            if -1 in known:
+                kept = [n for n, row in enumerate(known) if row >= 0]
+                known = [known[n] for n in kept]
+                worth, ages = [worth[n] for n in kept], [ages[n] for n in kept]
+            history += known
+            weights += worth
+            when += [one.ts - age for age in ages]
+            ptr.append(len(history))
+        return Steps(
+            np.array(rows, np.int32),
+            np.array([one.weight for one in fresh], np.float32),
+            np.array([one.ts for one in fresh], np.int64),
+            np.array([one.user for one in fresh], np.uint64),
+            np.array(ptr, np.int64),
+            np.array(history, np.int32),
+            np.array(weights, np.float32),
+            np.array(when, np.int64),
         )
-        for source in self.sources.values():
-            source.learn(step)
-        self._pending.steps.append(step)
-        self._pending.bytes += 180 + 16 * len(history)
 
     def _make_room(self, items: int) -> None:
         """Give up the least recently used rows before a record that may bring `items` new ones."""
@@ -246,13 +268,11 @@ class ModelReplica(ItemModel):
         if frame.start != self.offset:
             raise FrameRefused(f"a frame begins at {frame.start}, the replica is at {self.offset}")
         self._forget(np.array(frame.forgotten, np.int32))
-        learners = [s for s in self.sources.values() if s.learns_from_steps]
-        items = dict(frame.items)
-        for step in _unpack_steps(frame.steps):
-            if step.row in items:  # as the learner did: before the step that brought it, not sooner
-                self._place([(step.row, items.pop(step.row))])
-            for source in learners:
-                source.learn(step)
+        self._place(frame.items)
+        steps = _unpack_steps(frame.steps)
+        for source in self.sources.values():
+            if source.learns_from_steps and len(steps):
+                source.learn(steps)
         for name, changed in frame.changes.items():
             self.sources[name].apply({part: unpack_array(p) for part, p in changed.items()})
         self.offset = frame.stop
@@ -287,38 +307,30 @@ def _unstrings(array: Array) -> list[str]:
     return np.asarray(array, np.uint8).tobytes().decode().split("\0")[1:]
 
 
-def _pack_steps(steps: Sequence[Step]) -> PackedSteps:
-    ptr = np.zeros(len(steps) + 1, np.int64)
-    np.cumsum([len(s.history) for s in steps], out=ptr[1:])
+def _pack_steps(parts: Sequence[Steps]) -> PackedSteps:
+    ends = np.cumsum([0, *(len(part.history) for part in parts)], dtype=np.int64)
+    ptr = [np.zeros(1, np.int64)]
+    ptr += [part.ptr[1:] + end for part, end in zip(parts, ends, strict=False)]
     return PackedSteps(
-        np.array([s.row for s in steps], np.int32).tobytes(),
-        np.array([s.weight for s in steps], np.float32).tobytes(),
-        np.array([s.ts_ms for s in steps], np.int64).tobytes(),
-        np.array([s.user for s in steps], np.uint64).tobytes(),
-        ptr.tobytes(),
-        b"".join(s.history.tobytes() for s in steps),
-        b"".join(s.history_weights.tobytes() for s in steps),
-        b"".join(s.history_ts_ms.tobytes() for s in steps),
+        b"".join(part.rows.tobytes() for part in parts),
+        b"".join(part.weights.tobytes() for part in parts),
+        b"".join(part.ts_ms.tobytes() for part in parts),
+        b"".join(part.users.tobytes() for part in parts),
+        np.concatenate(ptr).tobytes(),
+        b"".join(part.history.tobytes() for part in parts),
+        b"".join(part.history_weights.tobytes() for part in parts),
+        b"".join(part.history_ts_ms.tobytes() for part in parts),
     )
 
 
-def _unpack_steps(packed: PackedSteps) -> Iterator[Step]:
-    rows = np.frombuffer(packed.row, np.int32).tolist()
-    weights = np.frombuffer(packed.weight, np.float32).tolist()
-    ts = np.frombuffer(packed.ts, np.int64).tolist()
-    users = np.frombuffer(packed.user, np.uint64).tolist()
-    ptr = np.frombuffer(packed.ptr, np.int64).tolist()
-    history = np.frombuffer(packed.history, np.int32)
-    history_weights = np.frombuffer(packed.history_weight, np.float32)
-    history_ts = np.frombuffer(packed.history_ts, np.int64)
-    for n, row in enumerate(rows):
-        part = slice(ptr[n], ptr[n + 1])
-        yield Step(
-            row,
-            weights[n],
-            ts[n],
-            users[n],
-            history[part],
-            history_weights[part],
-            history_ts[part],
-        )
+def _unpack_steps(packed: PackedSteps) -> Steps:
+    return Steps(
+        np.frombuffer(packed.row, np.int32),
+        np.frombuffer(packed.weight, np.float32),
+        np.frombuffer(packed.ts, np.int64),
+        np.frombuffer(packed.user, np.uint64),
+        np.frombuffer(packed.ptr, np.int64),
+        np.frombuffer(packed.history, np.int32),
+        np.frombuffer(packed.history_weight, np.float32),
+        np.frombuffer(packed.history_ts, np.int64),
+    )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
-from millstream.models.histories import Histories, Rows, Scores, Step
+from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.mf_users import UserTable
 from millstream.models.ridge import Doubles, Floats, begin, exchange, fold_in
@@ -76,11 +76,11 @@ class Mf:
         for row in rows.tolist():
             self.begin(row, row)
 
-    def learn(self, step: Step) -> None:
-        """Solve the user's vector, then the item's."""
-        self._learner.learn(step, self.factors, self.gram)
-        self._changed.add(step.row)
-        self._gram_changed = True
+    def learn(self, steps: Steps) -> None:
+        """Solve each step's user vector, then the item's."""
+        self._learner.learn(steps, self.factors, self.gram)
+        self._changed.update(steps.rows.tolist())
+        self._gram_changed |= len(steps) > 0
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the rows solved since the last call, their vectors, and the Gram matrix."""

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
-from millstream.models.histories import Rows, Step
+from millstream.models.histories import Rows, Steps
 from millstream.models.jit import kernel
 from millstream.models.ridge import Doubles, Floats, exchange, fold_in
 from millstream.models.source import Arrays
@@ -30,10 +30,11 @@ class UserTable:
         self.item_weights: Floats = np.zeros((0, item_users), np.float32)
         self.met: Rows = np.zeros(0, np.int32)
 
-    def learn(self, step: Step, factors: Floats, gram: Doubles) -> None:
-        """Solve one user and one item."""
+    def learn(self, steps: Steps, factors: Floats, gram: Doubles) -> None:
+        """Solve one user and one item a step."""
         self._grow(len(factors))
-        later = step.history != step.row
+        users = steps.users.astype(np.uint32)
+        users[users == 0] = 1  # 0 stands for an empty slot
         _learn(
             factors,
             gram,
@@ -43,10 +44,12 @@ class UserTable:
             self.item_users,
             self.item_weights,
             self.met,
-            step.row,
-            np.concatenate((np.array([step.row], np.int32), step.history[later])),
-            np.concatenate((np.array([step.weight], np.float32), step.history_weights[later])),
-            np.uint32(step.user & 0xFFFFFFFF or 1),  # 0 stands for an empty slot
+            steps.rows,
+            steps.weights,
+            steps.ptr,
+            steps.history,
+            steps.history_weights,
+            users,
             self.unobserved,
             self.ridge,
         )
@@ -102,10 +105,12 @@ def _learn(
     item_users: Users,
     item_weights: Floats,
     met: Rows,
-    row: int,
-    history: Rows,
+    rows: Rows,
     weights: Floats,
-    user: np.uint32,
+    ptr: npt.NDArray[np.int64],
+    history: Rows,
+    history_weights: Floats,
+    users: Users,
     unobserved: float,
     ridge: float,
 ) -> None:
@@ -114,31 +119,59 @@ def _learn(
     work = np.empty((k, k), np.float32)
     vector = np.empty(k, np.float32)
     mask = np.uint32(len(owners) - 1)
-
-    fold_in(factors, history, weights, gram, unobserved, ridge, work, vector)
-    slot = np.int64(user & mask)
-    owners[slot] = user
-    exchange(user_gram, user_vectors[slot], vector)
-
-    known = min(met[row], ring)
-    at = -1
-    for n in range(known):
-        if item_users[row, n] == user:
-            at = n
-    if at < 0:
-        at = met[row] % ring
-        met[row] += 1
-    item_users[row, at] = user
-    item_weights[row, at] = weights[0]
-
     slots = np.empty(ring, np.int32)
     kept = np.empty(ring, np.float32)
-    n_kept = 0
-    for n in range(min(met[row], ring)):
-        slot = np.int64(item_users[row, n] & mask)
-        if owners[slot] == item_users[row, n]:
-            slots[n_kept] = slot
-            kept[n_kept] = item_weights[row, n]
-            n_kept += 1
-    fold_in(user_vectors, slots[:n_kept], kept[:n_kept], user_gram, unobserved, ridge, work, vector)
-    exchange(gram, factors[row], vector)
+
+    for step in range(len(rows)):
+        row, user = rows[step], users[step]
+        begin, end = ptr[step], ptr[step + 1]
+        met_rows = np.empty(end - begin + 1, np.int32)
+        met_weights = np.empty(end - begin + 1, np.float32)
+        met_rows[0], met_weights[0] = row, weights[step]
+        depth = 1
+        for q in range(begin, end):
+            if history[q] != row:
+                met_rows[depth], met_weights[depth] = history[q], history_weights[q]
+                depth += 1
+        fold_in(
+            factors,
+            met_rows[:depth],
+            met_weights[:depth],
+            gram,
+            unobserved,
+            ridge,
+            work,
+            vector,
+        )
+        slot = np.int64(user & mask)
+        owners[slot] = user
+        exchange(user_gram, user_vectors[slot], vector)
+
+        at = -1
+        for n in range(min(met[row], ring)):
+            if item_users[row, n] == user:
+                at = n
+        if at < 0:
+            at = met[row] % ring
+            met[row] += 1
+        item_users[row, at] = user
+        item_weights[row, at] = weights[step]
+
+        n_kept = 0
+        for n in range(min(met[row], ring)):
+            slot = np.int64(item_users[row, n] & mask)
+            if owners[slot] == item_users[row, n]:
+                slots[n_kept] = slot
+                kept[n_kept] = item_weights[row, n]
+                n_kept += 1
+        fold_in(
+            user_vectors,
+            slots[:n_kept],
+            kept[:n_kept],
+            user_gram,
+            unobserved,
+            ridge,
+            work,
+            vector,
+        )
+        exchange(gram, factors[row], vector)

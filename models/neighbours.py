@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
-from millstream.models.histories import Histories, Rows, Scores
+from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.select import best
 from millstream.models.source import Arrays
@@ -55,10 +55,24 @@ class Neighbours:
         self.totals[rows] = 0.0
         _scrub(self.ids, self.values, self.filled, gone, self.rows)
 
-    def learn(self, row: int, weight: float, history: Rows, edges: Floats, both: bool) -> None:
-        """Add `edges[k]` to the edge from history[k] to `row`, and back when `both`."""
-        self.totals[row] += weight
-        _learn(self.ids, self.values, self.filled, row, history, edges, both)
+    def learn(self, steps: Steps, pair_decay: Floats, both: bool) -> None:
+        """Add to the edge from history[k] to each step's row, and back when `both`.
+
+        An edge gains pair_decay[k] x history weight x weight; beyond the decays none does.
+        """
+        _learn(
+            self.ids,
+            self.values,
+            self.filled,
+            self.totals,
+            steps.rows,
+            steps.weights,
+            steps.ptr,
+            steps.history,
+            steps.history_weights,
+            pair_decay,
+            both,
+        )
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return each user's k best items, (B, k), best first, padded with -1."""
@@ -135,15 +149,29 @@ def _add(ids: Rows, values: Floats, filled: Rows, row: int, other: int, weight: 
 
 @kernel
 def _learn(
-    ids: Rows, values: Floats, filled: Rows, row: int, history: Rows, edges: Floats, both: bool
+    ids: Rows,
+    values: Floats,
+    filled: Rows,
+    totals: Doubles,
+    rows: Rows,
+    weights: Floats,
+    ptr: Longs,
+    history: Rows,
+    history_weights: Floats,
+    pair_decay: Floats,
+    both: bool,
 ) -> None:
-    for k in range(len(edges)):
-        other = history[k]
-        if other == row:
-            continue
-        _add(ids, values, filled, other, row, edges[k])
-        if both:
-            _add(ids, values, filled, row, other, edges[k])
+    for n in range(len(rows)):
+        row = rows[n]
+        totals[row] += weights[n]
+        for k in range(min(len(pair_decay), ptr[n + 1] - ptr[n])):
+            other = history[ptr[n] + k]
+            if other == row:
+                continue
+            edge = pair_decay[k] * history_weights[ptr[n] + k] * weights[n]
+            _add(ids, values, filled, other, row, edge)
+            if both:
+                _add(ids, values, filled, row, other, edge)
 
 
 @kernel

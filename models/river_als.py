@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from river import base, reco
 
-from millstream.models.histories import Histories, Rows, Step
+from millstream.models.histories import Histories, Rows, Step, Steps
 from millstream.models.mf import Mf, MfParams
 
 WEIGHT_MAX: Final = 10.0
@@ -125,7 +125,7 @@ class OnlineIALS(base.Regressor, reco.base.Ranker):
         rows, weights = _columns(history)
         ages = np.zeros(len(rows), np.int64)
         weight = min(weight, WEIGHT_MAX)
-        self._mf.learn(Step(row, weight, 0, _hash(user), rows, weights, ages))
+        self._mf.learn(Steps.of([Step(row, weight, 0, _hash(user), rows, weights, ages)]))
         later = [(r, w) for r, w in history if r != row]
         self._histories[user] = [(row, weight), *later][: self.profile_items]
 

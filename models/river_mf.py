@@ -7,14 +7,14 @@ without those, .093 with ten).
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
-from millstream.models.histories import Histories, Rows, Scores, Step
+from millstream.models.histories import Histories, Rows, Scores, Step, Steps
 from millstream.models.jit import kernel
 from millstream.models.ridge import Doubles, Floats, begin
 from millstream.models.source import Arrays
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from river.reco import BiasedMF
 
 GRADIENT_MAX = 10.0
+
+
+NEGATIVES_AMONG: Final = 64
+"""Negatives are drawn among at least so many rows, of which the unknown are passed over: among
+three items every draw would hit what was just learnt."""
 
 
 class RiverMfParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +53,7 @@ class RiverMf:
         self.seed = seed
         self.rows = 0
         self.steps = 0
+        self.met = 0  # rows below it have been learnt; `rows` may run ahead, frame by frame
         self.owners: npt.NDArray[np.uint64] = np.zeros(slots, np.uint64)
         self.user_vectors: Floats = np.zeros((slots, params.factors), np.float32)
         self.user_biases: Doubles = np.zeros(slots, np.float64)
@@ -71,20 +77,25 @@ class RiverMf:
         for row in rows.tolist():
             begin(self.seed, row, self.item_vectors[row])
 
-    def learn(self, step: Step) -> None:
+    def learn(self, steps: Steps) -> None:
         """Let River learn a 1, and 0 for items drawn by hash of (seed, steps so far)."""
+        for step in steps:
+            self._learn(step)
+
+    def _learn(self, step: Step) -> None:
         user = step.user or 1  # 0 stands for an empty slot
         slot = user & (len(self.owners) - 1)
         if int(self.owners[slot]) != user:
             self.owners[slot] = user
             self.user_biases[slot] = 0.0
             begin(self.seed + 1, user, self.user_vectors[slot])
+        self.met = max(self.met, step.row + 1)
         self._learn_one(slot, step.row, 1.0)
         draws = np.empty(self.params.negatives, np.float32)
         begin(self.seed + 2, self.steps, draws)
         for draw in draws.view(np.uint32).tolist():
-            row = draw % self.rows
-            if row != step.row:
+            row = draw % max(self.met, NEGATIVES_AMONG)
+            if row != step.row and row < self.met:
                 self._learn_one(slot, row, 0.0)
         self.steps += 1
 
@@ -131,7 +142,7 @@ class RiverMf:
             "owners": self.owners[used],
             "user_vectors": self.user_vectors[used],
             "user_biases": self.user_biases[used],
-            "mean": np.array([mean.get(), mean.n, self.steps], np.float64),
+            "mean": np.array([mean.get(), mean.n, self.steps, self.met], np.float64),
         }
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -148,9 +159,9 @@ class RiverMf:
         self.owners[used] = arrays["owners"]
         self.user_vectors[used] = arrays["user_vectors"]
         self.user_biases[used] = arrays["user_biases"]
-        mean, n, steps = np.asarray(arrays["mean"], np.float64).tolist()
+        mean, n, steps, met = np.asarray(arrays["mean"], np.float64).tolist()
         self._river.global_mean._mean, self._river.global_mean.n = mean, n
-        self.steps = int(steps)
+        self.steps, self.met = int(steps), int(met)
         self._bind()
 
     def _bind(self) -> None:

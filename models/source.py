@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.histories import Histories, Rows, Scores, Step
+from millstream.models.histories import Histories, Rows, Scores, Steps
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -31,8 +31,8 @@ class Source(Protocol):
     def forget(self, rows: Rows) -> None:
         """Drop all that is known of these rows and every reference to them."""
 
-    def learn(self, step: Step) -> None:
-        """Take one interaction into the state."""
+    def learn(self, steps: Steps) -> None:
+        """Take interactions into the state, one after another; how they are cut must not show."""
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return what replicas lack since the last call, and begin anew; {} for step learners."""

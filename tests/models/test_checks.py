@@ -16,9 +16,9 @@ class WritesWhenRead(Co):
 
 
 class DependsOnChance(Co):
-    def learn(self, step):
-        super().learn(step)
-        self.neighbours.totals[step.row] += np.random.default_rng().random()
+    def learn(self, steps):
+        super().learn(steps)
+        self.neighbours.totals[steps.rows] += np.random.default_rng().random()
 
 
 class RemembersEverything(Co):
@@ -26,9 +26,9 @@ class RemembersEverything(Co):
         super().__init__(params)
         self.seen = []
 
-    def learn(self, step):
-        super().learn(step)
-        self.seen.append(step.user)
+    def learn(self, steps):
+        super().learn(steps)
+        self.seen.extend(steps.users.tolist())
 
     def arrays(self):
         return {**super().arrays(), "seen": np.array(self.seen, np.uint64)}
@@ -59,7 +59,7 @@ class DividesByZero(Co):
 
 
 class LearnsNothing(Co):
-    def learn(self, step):
+    def learn(self, steps):
         pass
 
 

@@ -1,4 +1,4 @@
-"""The learner folds the log, replicas fold its frames: bit for bit the same at every frame's end."""
+"""The learner folds the log, replicas fold its frames: the same bits at every frame's end."""
 
 import random
 from collections.abc import Iterator, Sequence

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from millstream.models.histories import Step
+from millstream.models.histories import Step, Steps
 from millstream.models.mf import Mf, MfParams
 from millstream.models.ridge import begin, exchange, fold_in
 from millstream.models.samples import histories_of, steps
@@ -50,7 +50,7 @@ def test_the_learners_gram_is_that_of_its_factors_after_many_steps_and_forgotten
     source = Mf(MfParams(factors=8, users_max=64, item_users=16), seed=1)
     source.grow(40)
     for n, step in enumerate(steps(2_000)):
-        source.learn(step)
+        source.learn(Steps.of([step]))
         if n % 500 == 250:
             source.forget(np.array([n % 40], np.int32))
     factors = source.factors[:40].astype(np.float64)
@@ -65,9 +65,8 @@ def test_an_item_forgets_users_whose_slot_was_taken():
         source.grow(4)
         for user in (1, 2, 3, 4):
             history = np.array([0], np.int32)
-            source.learn(
-                Step(1, 1.0, 0, user, history, np.ones(1, np.float32), np.zeros(1, np.int64))
-            )
+            worth, ages = np.ones(1, np.float32), np.zeros(1, np.int64)
+            source.learn(Steps.of([Step(1, 1.0, 0, user, history, worth, ages)]))
         return source
 
     assert np.count_nonzero(factors_after(8)._learner.owners) == 4
@@ -79,7 +78,11 @@ def test_a_repeated_interaction_takes_one_place_among_an_items_users():
     source.grow(2)
     for weight in (1.0, 2.0):
         nothing = np.zeros(0, np.int32)
-        source.learn(Step(1, weight, 0, 5, nothing, np.zeros(0, np.float32), np.zeros(0, np.int64)))
+        source.learn(
+            Steps.of(
+                [Step(1, weight, 0, 5, nothing, np.zeros(0, np.float32), np.zeros(0, np.int64))]
+            )
+        )
     assert source._learner.met[1] == 1
     assert source._learner.item_weights[1, 0] == 2.0
 
@@ -89,7 +92,7 @@ def test_a_replica_holds_no_tables_of_users():
     for source in (learner, replica):
         source.grow(40)
     for step in steps(200):
-        learner.learn(step)
+        learner.learn(Steps.of([step]))
     replica.apply(learner.changes())
     asked = histories_of([[1, 2, 3]])
     everything = np.arange(40, dtype=np.int32)[None, :]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millstream.models.histories import Histories
+from millstream.models.histories import Histories, Step, Steps
 from millstream.models.neighbours import Neighbours
 
 
@@ -28,7 +28,11 @@ def graph(width=4, decay=(1.0, 0.5), cosine=False, rows=10):
 
 
 def learn(made, row, history, edges, weight=1.0, both=False):
-    made.learn(row, weight, np.array(history, np.int32), np.array(edges, np.float32), both)
+    rows = np.array(history, np.int32)
+    ages = np.zeros(len(rows), np.int64)
+    worth = np.array(edges, np.float32) / np.float32(weight)
+    step = Step(row, weight, 0, 1, rows, worth, ages)
+    made.learn(Steps.of([step]), np.ones(max(len(rows), 1), np.float32), both)
 
 
 def edges(made, row):

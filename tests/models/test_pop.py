@@ -12,8 +12,7 @@ from millstream.models.pop import Decayed, Pop, PopParams
 def counted(rows, half_life=2.0, head=4, size=10):
     counts = Decayed(half_life, head)
     counts.grow(size)
-    for row in rows:
-        counts.add(row, 1.0)
+    counts.add(np.array(rows, np.int32), np.ones(len(rows), np.float32))
     return counts
 
 
@@ -39,9 +38,9 @@ def test_the_head_is_always_the_greatest_counts(rows, half_life):
 def test_strangers_are_scored_by_what_is_trending_and_others_by_what_is_popular():
     pop = Pop(PopParams(half_life=1000.0, trending_half_life=1.0, head=8))
     pop.grow(3)
-    for row in (0, 0, 0, 0, 1, 1):
-        pop.popular.add(row, 1.0)
-        pop.trending.add(row, 1.0)
+    rows, weights = np.array([0, 0, 0, 0, 1, 1], np.int32), np.ones(6, np.float32)
+    pop.popular.add(rows, weights)
+    pop.trending.add(rows, weights)
     asked = Histories(
         np.array([0, 0, 1], np.int64),
         np.array([2], np.int32),

@@ -11,6 +11,7 @@ import pytest
 from millstream.models.checks import CHECKS, taught
 from millstream.models.co import CoParams
 from millstream.models.errors import ModelError
+from millstream.models.histories import Steps
 from millstream.models.mf import MfParams
 from millstream.models.pop import PopParams
 from millstream.models.registry import SOURCES, new_source
@@ -88,9 +89,9 @@ def test_a_user_whose_hash_is_0_survives_a_snapshot(name):
     source, loaded = new_source(name, SMALL[name], 7), new_source(name, SMALL[name], 7)
     source.grow(4)
     for row in (1, 2, 3):
-        source.learn(step_of(row, [0], 0))
+        source.learn(Steps.of([step_of(row, [0], 0)]))
     loaded.load(dict(source.arrays()))
     for each in (source, loaded):
-        each.learn(step_of(2, [1], 5))
+        each.learn(Steps.of([step_of(2, [1], 5)]))
     for part, array in source.arrays().items():
         assert loaded.arrays()[part].tobytes() == array.tobytes(), part

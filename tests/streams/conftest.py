@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -386,7 +387,7 @@ def warm() -> None:
 @pytest.fixture
 def make_system(warm: None, tmp_path: Path) -> MakeSystem:
     """Make systems in memory, each of its own, with whole sections of settings given."""
-    made = iter(range(100))
+    made = count()
 
     def make(**sections: msgspec.Struct) -> System:
         settings = small_settings(tmp_path / str(next(made)), **sections)

@@ -1,0 +1,226 @@
+"""Thousands of bad days: random crashes, repeats, gaps, zombies and flushes, then a clean audit.
+
+Two RECOMMEND and two LEARN cores over one log and one store own what they like, overlapping, and
+are given what they like of it. hypothesis chooses, and shrinks what it finds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from millstream.models.profile import ProfileParams
+from millstream.streams.learn import LearnCore, Superseded
+from millstream.streams.settings import LearnSettings, ModelSettings, WorkerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.streams.conftest import FragileStore, MakeSystem, System
+
+    from millstream.streams.audit import Audit
+    from millstream.streams.log import Record
+    from millstream.streams.recommend import RecommendCore
+
+START_MS: Final = 1_700_000_000_000
+RECOMMEND_FAILPOINTS: Final = ("recommend.published", "recommend.written")
+LEARN_FAILPOINTS: Final = ("learn.before-frame", "learn.after-frame", "snapshot.written")
+
+workers = st.integers(0, 1)
+nth = st.integers(1, 3)
+
+
+class Schedule(RuleBasedStateMachine):
+    """What happens to a system until hypothesis has had enough; then it must audit clean."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__()
+        self.system = system
+        self.sent: list[Record] = []
+        self.recommends = [system.recommend(), system.recommend()]
+        self.learners = [system.learn("l0"), system.learn("l1")]
+        self.writers = 2
+        self.dump: FragileStore | None = None
+
+    @rule(
+        user=st.integers(0, 3),
+        items=st.lists(st.integers(0, 8), min_size=1, max_size=4),
+        role=st.sampled_from(["clicks", "views", "feedback"]),
+        late_s=st.sampled_from([0, 0, 0, 1, 100, 10**8]),
+    )
+    def people_do_things(self, user: int, items: list[int], role: str, late_s: int) -> None:
+        for item in items:
+            fields: dict[str, object] = {"ts": self.system.clock.ms - 1000 * late_s}
+            if role == "feedback":
+                fields["type"] = ("like", "dislike", "hide", "purchase")[item % 4]
+            sent = self.system.event(f"u{user}", f"m{item}", role=role, **fields)
+            self.sent.append(sent)
+
+    @rule(n=st.integers(0, 10**6), partition=workers)
+    def an_event_is_sent_again(self, n: int, partition: int) -> None:
+        if self.sent:
+            record = self.sent[n % len(self.sent)]
+            role = "feedback" if record.topic == "feedback" else "clicks"
+            if record.topic != "views":  # a click there would be a view here: other content
+                self.system.raw(record.value, record.key, role, partition)
+
+    @rule(partition=workers)
+    def somebody_sends_rubbish(self, partition: int) -> None:
+        self.system.raw(b'{"user": "u0"', b"u0", "clicks", partition)
+
+    @rule(item=st.integers(0, 8), how=st.sampled_from(["hide", "show", "delete"]))
+    def the_catalogue_changes(self, item: int, how: str) -> None:
+        if how == "delete":
+            self.system.item(f"m{item}")
+        else:
+            self.system.item(f"m{item}", hidden=how == "hide")
+
+    @rule(worker=workers, skip=st.integers(0, 3), most=st.integers(1, 8), back=st.integers(0, 3))
+    def records_are_delivered(self, worker: int, skip: int, most: int, back: int) -> None:
+        core = self.recommends[worker]
+        starts = {tp: max(at - back, 0) for tp, at in core.positions.owned().items()}
+        core.apply(self.system.waiting(starts)[skip : skip + most])
+
+    @rule(worker=workers)
+    def a_worker_sweeps(self, worker: int) -> None:
+        self.recommends[worker].sweep()
+
+    @rule(worker=workers, name=st.sampled_from(RECOMMEND_FAILPOINTS), nth=nth)
+    def a_worker_is_killed(self, worker: int, name: str, nth: int) -> None:
+        self._killed(name, nth, self.recommends[worker].sweep)
+        self.recommends[worker] = self.system.recommend()
+
+    @rule(worker=workers, owned=st.sets(st.integers(0, 5)))
+    def partitions_are_assigned_anew(self, worker: int, owned: set[int]) -> None:
+        everything = self.system.partitions()
+        self.recommends[worker].assign([everything[n] for n in sorted(owned)])
+
+    @rule(worker=workers, name=st.sampled_from(RECOMMEND_FAILPOINTS))
+    def one_works_while_the_other_is_in_the_middle_of_it(self, worker: int, name: str) -> None:
+        one, other = self.recommends[worker], self.recommends[1 - worker]
+        self.system.failpoints.at(name, lambda: self._sweep_and_go_on(other))
+        one.sweep()
+        self.system.failpoints.disarm()
+
+    @rule(worker=workers)
+    def the_replica_is_fresh(self, worker: int) -> None:
+        self.recommends[worker].replica.catch_up()
+
+    @rule(learner=workers, most=st.integers(1, 8))
+    def interactions_are_delivered(self, learner: int, most: int) -> None:
+        start = self.learners[learner].model.offset
+        self._learn(learner, lambda core: core.apply(self._interactions(start)[:most]))
+
+    @rule(learner=workers)
+    def a_learner_writes_a_snapshot(self, learner: int) -> None:
+        self._learn(learner, lambda core: core.snapshot())
+
+    @rule(learner=workers, name=st.sampled_from(LEARN_FAILPOINTS), nth=nth)
+    def a_learner_is_killed(self, learner: int, name: str, nth: int) -> None:
+        def work() -> None:
+            core = self.learners[learner]
+            for record in self._interactions(core.model.offset):
+                self.system.clock.ms += 300
+                core.apply([record])
+            core.snapshot()
+
+        try:
+            self._killed(name, nth, work)
+        except Superseded:
+            self.system.failpoints.disarm()
+        self._new_learner(learner)
+
+    @rule()
+    def the_store_is_dumped(self) -> None:
+        self.dump = self.system.fragile.copy()
+
+    @rule()
+    def the_store_is_restored(self) -> None:
+        if self.dump is not None:
+            self.system.fragile.take_over(self.dump)
+
+    @rule()
+    def the_store_is_flushed(self) -> None:
+        self.system.fragile.flush()
+
+    @rule()
+    def time_passes(self) -> None:
+        self.system.clock.ms += 400
+
+    @rule()
+    def somebody_audits(self) -> None:
+        self._expect_clean()
+
+    def teardown(self) -> None:
+        self.system.failpoints.disarm()
+        self.system.work("last-1")
+        self.system.work("last-2")
+        found = self._expect_clean()
+        assert found.waiting == 0, found.as_json()
+        assert found.digests, "the last replicas have spoken"
+
+    def _expect_clean(self) -> Audit:
+        found = self.system.audit()
+        assert found.clean, found.faults
+        assert found.model_equal
+        return found
+
+    def _killed(self, name: str, nth: int, work: Callable[[], object]) -> None:
+        self.system.failpoints.arm(name, nth)
+        try:
+            work()
+        except Exception as crash:
+            if str(crash) != name:
+                raise
+        self.system.failpoints.disarm()
+
+    def _sweep_and_go_on(self, core: RecommendCore) -> None:
+        core.sweep()
+
+    def _interactions(self, start: int) -> list[Record]:
+        return self.system.records("interactions")[start:]
+
+    def _learn(self, learner: int, work: Callable[[LearnCore], None]) -> None:
+        try:
+            work(self.learners[learner])
+        except Superseded:
+            self._new_learner(learner)
+
+    def _new_learner(self, learner: int) -> None:
+        self.learners[learner] = self.system.learn(f"l{self.writers}")
+        self.writers += 1
+
+
+@pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
+def test_every_schedule_of_faults_ends_in_a_clean_audit(
+    make_system: MakeSystem, narrow: bool
+) -> None:
+    """Narrow: profiles and the model outgrow their bounds all the time."""
+
+    def schedule() -> Schedule:
+        worker, learn = WorkerSettings(batch_max=3), LearnSettings(frame_bytes_max=1500)
+        if not narrow:
+            return Schedule(make_system(worker=worker, learn=learn))
+        return Schedule(
+            make_system(
+                worker=worker,
+                learn=learn,
+                profile=ProfileParams(events_max=4, seen_max=4),
+                model=ModelSettings(items_max=6, history_max=3),
+            )
+        )
+
+    run_state_machine_as_test(
+        schedule,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
