@@ -36,7 +36,7 @@ def faust_alone(settings: Settings, events: int) -> dict[str, float]:
         "kafka": settings.kafka.bootstrap,
         "topics": [settings.topics.name(role) for role in EVENT_ROLES],
         "batch_max": settings.worker.batch_max,
-        "within_s": settings.worker.batch_wait_ms / 1000,
+        "within_s": 0.005,
         "events": events,
         "datadir": str(settings.data_path / "faust"),
     }

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -39,8 +40,12 @@ def answer(
     as_json: bool,
 ) -> int:
     """Measure and print, with machine and date; return the exit code."""
+    # As Ctrl-C: what was begun for the measurement is ended, whoever ends it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         found = measure()
+    except KeyboardInterrupt:
+        return 130
     except (BenchmarkFailed, MillstreamError) as error:
         say(f"error: {error}")
         return 1

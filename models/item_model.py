@@ -114,6 +114,10 @@ class LearnedModel(ItemModel):
         self.newest_ts = max(self.newest_ts, append_ts)
         return folded
 
+    def highest(self) -> dict[str, int]:
+        """Return the highest source offset met, by "topic_id:partition"."""
+        return dict(self._repeats.highest)
+
     @property
     def pending_bytes(self) -> int:
         """Return about how many bytes the next frame has."""
@@ -198,7 +202,7 @@ class LearnedModel(ItemModel):
         for source in self.sources.values():
             source.learn(steps)
         self._pending.steps.append(steps)
-        self._pending.bytes += 64 * len(steps) + 16 * len(steps.history)
+        self._pending.bytes += 180 * len(steps) + 16 * len(steps.history)
 
     def _row(self, item: str) -> int:
         row = self.rows.row(item)

@@ -94,7 +94,7 @@ def audit(
     progress("reading the interactions")
     model = ModelAudit(settings, log, snapshots, found)
     progress("accounting for every event")
-    account(people, evidence.progress, model.published(), found)
+    account(people, evidence.progress, model.published(), model.vouched, found)
     progress("comparing profiles")
     expected = {
         user: people.profile(user, evidence.profiles.get(user), evidence.progress)

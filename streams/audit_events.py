@@ -108,20 +108,30 @@ class People:
                 expected.add(read.event, params)
         if expected.same_events(stored):
             return expected
-        if self.removed_slots & stored.as_of.keys():
+        if self.removed_slots & stored.as_of.keys() or self._created_anew(progress):
             found.profiles_unchecked += 1
             return None
         found.profiles_differ += 1
         found.fault(f"the profile of user {user} {_difference(stored, expected)}")
         return expected
 
+    def _created_anew(self, progress: Mapping[str, int]) -> bool:
+        """Return whether progress tells of event topics that are gone, with the events in them."""
+        known = {f"{topic_id}:{partition}" for topic_id, partition in self.ends}
+        return not progress.keys() <= known
+
 
 def account(
-    people: People, progress: Mapping[str, int], published: Mapping[Place, int], found: "Audit"
+    people: People,
+    progress: Mapping[str, int],
+    published: Mapping[Place, int],
+    vouched: Mapping[str, int],
+    found: "Audit",
 ) -> None:
     """Count every event below progress as applied, duplicate, late, dead letter or missing.
 
-    `published` says how often the item model has counted each place.
+    `published` says how often the item model has counted each place; for those up to `vouched`
+    (by topic id and partition) the snapshot from which it is folded stands in.
     """
     letters = people.dead_letters()
     found.dead_letters = len(letters & people.rejected)
@@ -135,7 +145,7 @@ def account(
             found.fault(f"there is a dead letter for {_name(place)}, which is a good event")
     known: set[Place] = set()
     for user, reads in people.by_user.items():
-        known |= _account_user(people, user, reads, progress, published, found)
+        known |= _account_user(people, user, reads, progress, published, vouched, found)
     for place in sorted(published.keys() - known):
         if (place[0], place[1]) in people.ends and not people.removed_slots:
             found.doubled += 1
@@ -152,6 +162,7 @@ def _account_user(
     reads: list[Read],
     progress: Mapping[str, int],
     published: Mapping[Place, int],
+    vouched: Mapping[str, int],
     found: "Audit",
 ) -> Set[Place]:
     """Account for one user's events; return the places of those that were published."""
@@ -172,6 +183,9 @@ def _account_user(
             found.waiting += 1
         elif read.event.id in counted:
             found.duplicates += 1
+        elif read.place[2] <= vouched.get(f"{read.place[0]}:{read.place[1]}", -1):
+            found.applied += 1
+            counted[read.event.id] = 1
         elif _is_late(people.settings, read, reads):
             found.late += 1
         else:

@@ -41,6 +41,7 @@ class ModelAudit:
         self._records = list(log.read(self._topic, 0, self._begin, end))
         self._end = self._records[-1].offset + 1 if self._records else self._begin
         self._model = new_learned_model(settings)
+        self.vouched: dict[str, int] = {}  # what a snapshot says was counted before the records
         if self._begin:
             self._restore(snapshots)
         self._items = _items(settings, log)
@@ -77,9 +78,11 @@ class ModelAudit:
                 wanted.setdefault(listing.model, []).append(user)
         said: dict[int, list[tuple[str, str]]] = {}
         for worker, digest in digests.items():
-            said.setdefault(digest.model, []).append((f"replica of {worker}", digest.digest))
+            if digest.model >= self._model.offset:  # else it spoke before our snapshot
+                said.setdefault(digest.model, []).append((f"replica of {worker}", digest.digest))
         if chain is not None:
             said.setdefault(chain[0], []).append(("chain of frames", chain[1]))
+            self._check_chain_end(chain[0], max([*wanted, *said]))
         for offset in sorted({*wanted, *said}):
             if not self._fold_to(offset):
                 for name, _ in said.get(offset, ()):
@@ -102,6 +105,7 @@ class ModelAudit:
             self._unequal(f"interactions begin at {self._begin} and no kept snapshot reaches there")
             return
         self._model.load(snapshot.arrays)
+        self.vouched = self._model.highest()
         self._found.from_ = f"snapshot at {snapshot.offset}"
 
     def _can_check(self, user: str, listing: Listing) -> bool:
@@ -165,7 +169,14 @@ class ModelAudit:
             except FrameRefused as error:
                 self._unequal(f"a frame is missing in {topic} at offset {record.offset}: {error}")
                 return None
-        return (replica.offset, replica.digest()) if replica.offset else None
+        if begin and not replica.offset:
+            return None
+        return replica.offset, replica.digest()
+
+    def _check_chain_end(self, end: int, known: int) -> None:
+        """Name frames that are gone from the end: lists and replicas have seen more of the model."""
+        if end < known <= self._end:
+            self._unequal(f"the last frame ends at {end}, the model was seen at {known}")
 
     def _unequal(self, sentence: str) -> None:
         self._found.model_equal = False

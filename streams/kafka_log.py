@@ -19,6 +19,7 @@ from millstream.streams.log import (
     TopicMissing,
     TopicSpec,
 )
+from millstream.streams.prefetch import Prefetched
 
 READ_AT_ONCE: Final = 2000
 SILENCE_S: Final = 15.0
@@ -78,14 +79,14 @@ class KafkaLog:
         finally:
             follower.close()
 
-    def follow(self, starts: Mapping[tuple[str, int], int]) -> KafkaFollower:
-        """Return a follower of these partitions."""
+    def follow(self, starts: Mapping[tuple[str, int], int]) -> Prefetched:
+        """Return a follower of these partitions, fetched ahead in a thread of its own."""
         for topic in {topic for topic, _ in starts}:
             count = self.partitions(topic)
             wrong = [str(number) for name, number in starts if name == topic and number >= count]
             if wrong:
                 raise TopicMissing([f"{topic} partition {', '.join(wrong)}"])
-        return KafkaFollower(self.bootstrap, starts)
+        return Prefetched(KafkaFollower(self.bootstrap, starts), starts)
 
     def append(self, topic: str, messages: Sequence[Message], timeout_s: float = 30.0) -> list[int]:
         """Write, wait for acks=all of an idempotent producer, return the offsets."""

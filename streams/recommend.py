@@ -264,7 +264,6 @@ class RecommendCore:
             writes.append(UserWrite(name, user.expected, packed, encode_listing(listing)))
         return writes
 
-
     def _furthest(
         self, kept: Mapping[str, int], offsets: Mapping[str, int], ends: dict[str, int]
     ) -> dict[str, int]:

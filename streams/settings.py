@@ -165,8 +165,7 @@ class WorkerSettings(Section, frozen=True):
     """How RECOMMEND works: batches, memory, and what it bears."""
 
     batch_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
-    batch_wait_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 5
-    cache_users: Count = 20_000
+    cache_users: Count = 5_000
     reject_ratio: Share = 0.05
     reject_window: Count = 1000
     reject_policy: Literal["stop", "alarm"] = "stop"

@@ -62,7 +62,7 @@ class Failpoints:
 
     def __init__(self) -> None:
         self.passed: list[str] = []
-        self._armed: dict[str, tuple[int, Callable[[], None]]] = {}
+        self._armed: dict[str, tuple[int, Callable[[], object]]] = {}
 
     def arm(self, name: str, nth: int = 1) -> None:
         """Crash at the nth passing from now on, once."""
@@ -72,7 +72,7 @@ class Failpoints:
 
         self.at(name, crash, nth)
 
-    def at(self, name: str, action: Callable[[], None], nth: int = 1) -> None:
+    def at(self, name: str, action: Callable[[], object], nth: int = 1) -> None:
         """Let something happen at the nth passing from now on, once."""
         self._armed[name] = (nth, action)
 
@@ -183,11 +183,11 @@ class System:
 
     def waiting(self, starts: dict[Partition, int]) -> list[Record]:
         """All that the log holds from these offsets on, interleaved as consumers deliver it."""
-        found = [
-            record
-            for (topic, p), start in starts.items()
-            for record in self.log.read(topic, p, start, self.log.bounds(topic, p)[1])
-        ]
+        found: list[Record] = []
+        for (topic, p), start in starts.items():
+            _, end = self.log.bounds(topic, p)
+            if start < end:
+                found += self.log.read(topic, p, start, end)
         return sorted(found, key=lambda r: (r.timestamp_ms, r.topic, r.partition, r.offset))
 
     def event(
@@ -217,7 +217,7 @@ class System:
         if partition is None:
             partition = choose_partition(key, self.log.partitions(topic))
         (offset,) = self.log.append(topic, [Message(key, value, (), partition)])
-        return next(iter(self.log.read(topic, partition, offset, offset + 1)))
+        return Record(topic, partition, offset, self.clock.ms, key, value)
 
     def item(self, item: str, **fields: object) -> Record:
         """Publish a catalogue entry; without fields it is a deletion."""

@@ -99,11 +99,19 @@ class Schedule(RuleBasedStateMachine):
         everything = self.system.partitions()
         self.recommends[worker].assign([everything[n] for n in sorted(owned)])
 
-    @rule(worker=workers, name=st.sampled_from(RECOMMEND_FAILPOINTS))
-    def one_works_while_the_other_is_in_the_middle_of_it(self, worker: int, name: str) -> None:
-        one, other = self.recommends[worker], self.recommends[1 - worker]
-        self.system.failpoints.at(name, lambda: self._sweep_and_go_on(other))
-        one.sweep()
+    @rule(
+        worker=workers,
+        name=st.sampled_from(RECOMMEND_FAILPOINTS),
+        what=st.sampled_from(["the other works", "flush", "restore"]),
+    )
+    def something_happens_in_the_middle_of_a_batch(self, worker: int, name: str, what: str) -> None:
+        happens: dict[str, Callable[[], object]] = {
+            "the other works": self.recommends[1 - worker].sweep,
+            "flush": self.system.fragile.flush,
+            "restore": self.the_store_is_restored,
+        }
+        self.system.failpoints.at(name, happens[what])
+        self.recommends[worker].sweep()
         self.system.failpoints.disarm()
 
     @rule(worker=workers)
@@ -177,9 +185,6 @@ class Schedule(RuleBasedStateMachine):
             if str(crash) != name:
                 raise
         self.system.failpoints.disarm()
-
-    def _sweep_and_go_on(self, core: RecommendCore) -> None:
-        core.sweep()
 
     def _interactions(self, start: int) -> list[Record]:
         return self.system.records("interactions")[start:]
