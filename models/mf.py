@@ -118,10 +118,6 @@ class Mf:
         )
         return out
 
-    def because(self, histories: Histories, listed: Rows) -> Rows:
-        """Return -1: a vector has no single reason."""
-        return np.full(listed.shape, -1, np.int32)
-
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return item factors and their Gram matrix."""
         return {"factors": self.factors[: self.rows], "gram": self.gram}

@@ -157,10 +157,6 @@ class Pop:
         _score(*popular, *trending, histories.ptr, candidates, scores)
         return scores
 
-    def because(self, histories: Histories, listed: Rows) -> Rows:
-        """Return -1: no history item is the reason."""
-        return np.full(listed.shape, -1, np.int32)
-
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return counts and their scales."""
         popular, popular_scale = self.popular.arrays()

@@ -160,14 +160,13 @@ class Recommender:
         because = self._because(histories, found.rows, strongest)
         strangers = np.diff(histories.ptr) == 0
         strongest[strangers] = len(self._names)
-        ids = self.model.rows.ids()
-        speakers = [*ids, None]
+        item = self.model.rows.item
         names = [*self._names, TRENDING]
         scores = np.round(found.scores.astype(np.float64), SCORE_DIGITS)
         columns = (found.rows.tolist(), scores.tolist(), strongest.tolist(), because.tolist())
         return [
             [
-                Listed(ids[row], score, names[source], speakers[speaker])
+                Listed(item(row), score, names[source], item(speaker) if speaker >= 0 else None)
                 for row, score, source, speaker in zip(*entries, strict=True)
                 if row >= 0
             ]

@@ -127,10 +127,6 @@ class RiverMf:
         )
         return out
 
-    def because(self, histories: Histories, listed: Rows) -> Rows:
-        """Return -1: a vector has no single reason."""
-        return np.full(listed.shape, -1, np.int32)
-
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return all weights, users' only where a slot is in use."""
         used = np.flatnonzero(self.owners)

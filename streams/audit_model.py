@@ -174,7 +174,7 @@ class ModelAudit:
         return replica.offset, replica.digest()
 
     def _check_chain_end(self, end: int, known: int) -> None:
-        """Name frames that are gone from the end: lists and replicas have seen more of the model."""
+        """Name frames that are gone from the end: lists or replicas have seen more."""
         if end < known <= self._end:
             self._unequal(f"the last frame ends at {end}, the model was seen at {known}")
 

@@ -107,13 +107,13 @@ def evaluate(
         event = Event(f"{n:012d}", user, item, events.types[n], events.ts_ms[n], events.values[n])
         profile = profiles.setdefault(user, Profile())
         known = met.setdefault(user, set())
-        if known and item not in known and n % every == 0:
-            request = Request(user, profile, event.ts)
-            started = time.thread_time_ns()
-            recommender.rank([request], catalogue)
-            found.cpu_ns += time.thread_time_ns() - started
+        request = Request(user, profile, event.ts)
+        scored = bool(known) and item not in known and n % every == 0
+        if scored:
             _score(found, recommender, model, request, catalogue, item, known, random)
         started = time.thread_time_ns()
+        if scored:
+            recommender.rank([request], catalogue)
         taught = profile.taught(settings.weights, settings.model.history_max)
         interaction = interaction_of(event, taught, settings, 0, n)
         if profile.add(event, settings.profile) == "new":

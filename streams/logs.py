@@ -16,7 +16,10 @@ REPEAT_S: Final = 10.0
 HARMLESS_S: Final = 60.0
 LINES_REMEMBERED: Final = 256
 
-_NOISY: Final = ("faust", "aiokafka", "kafka", "mode", "asyncio", "numba", "urllib3")
+_NOISY: Final = (
+    *("faust", "aiokafka", "kafka", "mode", "asyncio", "numba", "urllib3"),
+    "millstream.streams.host_faust",  # Faust's services speak under the name of our subclasses
+)
 _HARMLESS_AT_START: Final = (
     "GroupCoordinatorNotAvailableError",  # a fresh broker makes its offsets topic just then
     "Group Coordinator Request failed",

@@ -14,7 +14,9 @@ from millstream.streams.worker import WORKERS, WorkerName, run_all, run_worker
 @click.command()
 @click.argument("name", type=click.Choice([*WORKERS, "all"]), metavar="recommend|learn|encode|all")
 @click.option(
-    "--metrics-port", metavar="PORT", help="Where /metrics and health are; default: first free."
+    "--metrics-port",
+    metavar="PORT",
+    help="Of /metrics and health; default: first free. With `all` the two behind it too.",
 )
 @click.option(
     "--reject-policy",
@@ -46,9 +48,17 @@ def command(
         settings = with_setting(settings, "worker.reject_policy", reject_policy, "--reject-policy")
     if name == "all":
         given = [argument for argument in _after_command(sys.argv) if argument != "all"]
-        return run_all({worker: ["worker", worker, *given] for worker in WORKERS})
+        ports = _ports(settings.metrics.port)
+        return run_all({w: ["worker", w, *given, *ports[w]] for w in WORKERS})
     worker: WorkerName = next(w for w in WORKERS if w == name)
     return run_worker(settings, worker, lambda sentence: stderr.print(sentence, markup=False))
+
+
+def _ports(first: int) -> dict[WorkerName, list[str]]:
+    """Return the flags that give each worker a port of its own: the first, and those behind it."""
+    if not first:
+        return {worker: [] for worker in WORKERS}
+    return {worker: ["--metrics-port", str(first + n)] for n, worker in enumerate(WORKERS)}
 
 
 def _after_command(argv: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from millstream.models.errors import StateRefused
 from millstream.models.frame import (
     FORMAT,
+    Array,
     Frame,
     PackedSteps,
     decode_frame,
@@ -71,7 +72,7 @@ def test_a_frame_from_newer_code_is_refused_by_its_format() -> None:
     ],
     ids=["matrix", "transposed", "empty", "uint64"],
 )
-def test_an_array_keeps_dtype_shape_and_bytes(array: np.ndarray[tuple[int, ...], np.dtype]) -> None:
+def test_an_array_keeps_dtype_shape_and_bytes(array: Array) -> None:
     again = unpack_array(pack_array(array))
     assert again.dtype == array.dtype
     assert np.array_equal(again, array)
@@ -80,7 +81,7 @@ def test_an_array_keeps_dtype_shape_and_bytes(array: np.ndarray[tuple[int, ...],
 def test_a_digest_tells_apart_what_differs_in_any_way() -> None:
     zeros = np.zeros(4, np.float32)
     negative = -zeros
-    states = [
+    states: list[tuple[list[str], dict[str, Array]]] = [
         (["a", "b"], {"x": zeros}),
         (["b", "a"], {"x": zeros}),
         (["a"], {"x": zeros}),
@@ -90,7 +91,7 @@ def test_a_digest_tells_apart_what_differs_in_any_way() -> None:
         (["a", "b"], {"x": zeros.astype(np.int32)}),
         (["a", "b"], {"x": negative}),
     ]
-    assert len({digest(ids, dict(arrays)) for ids, arrays in states}) == len(states)
+    assert len({digest(ids, arrays) for ids, arrays in states}) == len(states)
 
 
 def test_a_digest_does_not_depend_on_the_order_or_layout_of_arrays() -> None:

@@ -60,6 +60,8 @@ class Crash(Exception):
 class Failpoints:
     """Where something may happen to a worker: by default nothing does."""
 
+    Crash: Final = Crash
+
     def __init__(self) -> None:
         self.passed: list[str] = []
         self._armed: dict[str, tuple[int, Callable[[], object]]] = {}
@@ -127,7 +129,7 @@ class FragileStore(MemoryStore):
         """Delete a user's list, leave the profile."""
         self._users[user] = (self._users[user][0], b"")
 
-    def listings(self, users: Iterable[str]) -> list[bytes | None]:  # type: ignore[override]
+    def listings(self, users: Iterable[str]) -> list[bytes | None]:
         return [listing or None for listing in super().listings(list(users))]
 
 
@@ -223,7 +225,7 @@ class System:
         """Publish a catalogue entry; without fields it is a deletion."""
         return self.raw(msgspec.json.encode(fields) if fields else None, item.encode(), "items")
 
-    def rewrite(self, role: str, values: Iterable[bytes | None | Message]) -> None:
+    def rewrite(self, role: str, values: Iterable[bytes | Message | None]) -> None:
         """Re-create a topic with other records: what no honest worker ever does."""
         topic = self.topic(role)
         self.log.delete([topic])
@@ -343,7 +345,7 @@ class System:
 
     def histories(self) -> dict[str, object]:
         """What every profile holds, without how it came to be."""
-        found = {}
+        found: dict[str, object] = {}
         for user in sorted(self.store.users()):
             profile = self.profile(user)
             profile.as_of = {}
@@ -390,7 +392,7 @@ def make_system(warm: None, tmp_path: Path) -> MakeSystem:
     made = count()
 
     def make(**sections: msgspec.Struct) -> System:
-        settings = small_settings(tmp_path / str(next(made)), **sections)
+        settings = small_settings(tmp_path / str(next(made)), "", **sections)
         clock = Clock()
         return System(settings, MemoryLog(clock), FragileStore(), clock)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ from millstream.streams.settings import ListSettings, ModelSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.streams.conftest import FragileStore, MakeSystem, System
+    from tests.streams.conftest import MakeSystem, System
 
     from millstream.models.profile import Profile
     from millstream.streams.audit import Audit
@@ -41,7 +41,7 @@ def lived(system: System) -> System:
     """Let people live in a system until every kind of evidence is there."""
     for n in range(24):
         role = ("clicks", "views", "feedback")[n % 3]
-        fields: dict[str, object] = {"type": "like"} if role == "feedback" else {}
+        fields: dict[str, Any] = {"type": "like"} if role == "feedback" else {}
         record = system.event(f"u{n % 5}", f"m{n * n % 31}", role=role, **fields)
         if n == 7:
             system.raw(record.value, record.key, role)

@@ -110,7 +110,11 @@ def test_what_is_no_item_becomes_a_dead_letter_and_its_neighbours_are_applied(
     core = applied(system)
     assert core.rejects == {"not-json": 1, "bad-field": 1, "bad-item": 1}
     letters = [dict(record.headers) for record in system.records("dead_letters")]
-    assert sorted(letter["reason"] for letter in letters) == [b"bad-field", b"bad-item", b"not-json"]
+    assert sorted(letter["reason"] for letter in letters) == [
+        b"bad-field",
+        b"bad-item",
+        b"not-json",
+    ]
     assert {letter["topic"] for letter in letters} == {b"items"}
     assert said(system, "m4") == {"title": "D", "categories": []}
     assert system.audit().clean, "rejected items are not rejected events"

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from millstream.streams.log import Record
     from millstream.streams.positions import Partition
 
-SETTINGS = Settings(
-    learn=LearnSettings(frame_interval_ms=5), worker=WorkerSettings(batch_max=7)
-)
+SETTINGS = Settings(learn=LearnSettings(frame_interval_ms=5), worker=WorkerSettings(batch_max=7))
 
 
 class Diary:
@@ -160,9 +158,7 @@ def test_a_job_that_raises_ends_all_and_check_says_why(
         host.check()
 
 
-def test_a_wait_that_the_stop_ended_is_no_fault(
-    log: MemoryLog, stopping: threading.Event
-) -> None:
+def test_a_wait_that_the_stop_ended_is_no_fault(log: MemoryLog, stopping: threading.Event) -> None:
     job = Diary("other")
     job.fault = Stopped("stopped while Redis was away")
     host = MemoryHost(SETTINGS, log, [job], stopping)

@@ -198,8 +198,6 @@ def test_a_log_that_is_away_for_a_moment_is_waited_for(system: System) -> None:
     log = Away()
     log.create([TopicSpec("clicks", 1)])
     waits: list[str] = []
-    positions = Positions(
-        "recommend", log, MemoryStore(), Patience(system.stopping, waits.append)
-    )
+    positions = Positions("recommend", log, MemoryStore(), Patience(system.stopping, waits.append))
     assert positions.take([TP]) == {TP: 0}
     assert waits == ["away"]

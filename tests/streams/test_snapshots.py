@@ -7,13 +7,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from millstream.models.frame import Array
 from millstream.streams.snapshots import FORMAT, Snapshot, SnapshotRefused, Snapshots
 
 HASH, TOPIC = "0f0f0f0f", "topic-id"
 
 
 def snapshot(offset: int, settings: str = HASH, topic: str = TOPIC) -> Snapshot:
-    arrays = {
+    arrays: dict[str, Array] = {
         "mf.factors": np.full((3, 2), offset, np.float32),
         "fold.items": np.frombuffer(b"\0a\0b", np.uint8),
         "empty": np.zeros((0, 4), np.int64),

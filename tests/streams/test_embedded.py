@@ -1,0 +1,289 @@
+"""`--embedded` is the product: the same jobs and cores, and in the end the same lists."""
+
+from __future__ import annotations
+
+import ast
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import pytest
+
+from millstream.exporters.memory_store import MemoryStore
+from millstream.exporters.redis_store import RedisStore
+from millstream.models.catalogue import Catalogue, Item
+from millstream.models.event import Event
+from millstream.models.interaction import FORMAT, InteractionBatch
+from millstream.models.profile import Profile
+from millstream.models.recommender import Request
+from millstream.streams import demo_world, worker
+from millstream.streams.assembly import Assembly, new_learned_model, new_recommender
+from millstream.streams.audit import audit
+from millstream.streams.demo_world import World, embedded_world, real_world
+from millstream.streams.encode import EncodeCore
+from millstream.streams.host_faust import FaustHost
+from millstream.streams.host_memory import MemoryHost
+from millstream.streams.interactions import interaction_of
+from millstream.streams.kafka_log import KafkaLog
+from millstream.streams.learn import LearnCore
+from millstream.streams.listing import decode_listing
+from millstream.streams.log import Message
+from millstream.streams.memory_log import MemoryLog
+from millstream.streams.recommend import RecommendCore
+from millstream.streams.settings import (
+    KafkaSettings,
+    LearnSettings,
+    ListSettings,
+    RedisSettings,
+    Settings,
+    TopicSettings,
+    WorkerSettings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from millstream.streams.job import Job
+
+START_MS: Final = 1_700_000_000_000
+WAIT_S: Final = 90.0
+PEOPLE: Final = 6
+HIDDEN: Final = "m2"
+STREAMS: Final = Path(worker.__file__).parent
+CORES: Final = {"RecommendCore", "LearnCore", "EncodeCore"}
+JOBS: Final = {"RecommendJob", "LearnJob", "EncodeJob"}
+
+
+# --- nothing is forked -----------------------------------------------------------------------
+
+
+class Noting(Assembly):
+    """An assembly that remembers the jobs it made."""
+
+    made: list[Job]
+
+    def recommend(self) -> Job:  # type: ignore[override]
+        return self._noted(super().recommend())
+
+    def learn(self) -> Job:  # type: ignore[override]
+        return self._noted(super().learn())
+
+    def encode(self) -> Job:  # type: ignore[override]
+        return self._noted(super().encode())
+
+    def _noted(self, job: Job) -> Job:
+        Noting.made.append(job)
+        return job
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """The jobs that anybody's assembly makes."""
+    monkeypatch.setattr(worker, "Assembly", Noting)
+    monkeypatch.setattr(demo_world, "Assembly", Noting)
+    Noting.made = []
+    return Noting.made
+
+
+def test_both_hosts_run_jobs_of_the_same_classes_from_the_same_assembly(
+    made: list[Job], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=str(tmp_path), kafka=KafkaSettings("127.0.0.1:1"))
+    hosted: list[Job] = []
+
+    def run_host(host: FaustHost) -> int:
+        hosted.append(host._job)
+        return 0
+
+    log, store = MemoryLog(), MemoryStore()
+    monkeypatch.setattr(worker, "open_log", lambda _: log)
+    monkeypatch.setattr(worker, "open_store", lambda _: store)
+    monkeypatch.setattr(worker, "run_host", run_host)
+    for name in worker.WORKERS:
+        monkeypatch.setattr(log, "close", lambda: None)
+        assert worker.run_worker(settings, name, lambda _: None) == 0
+    on_kafka = list(made)
+    assert hosted == on_kafka
+
+    made.clear()
+    with embedded_world(settings, lambda _: None) as world:
+        assert isinstance(world.workers, MemoryHost)
+    assert [type(job) for job in made] == [type(job) for job in on_kafka]
+    assert {type(job).__name__ for job in made} == JOBS
+    assert [job.topics for job in made] == [job.topics for job in on_kafka]
+
+
+def test_the_cores_inside_are_the_same_classes_too(made: list[Job]) -> None:
+    with embedded_world(Settings(), lambda _: None) as world:
+        deadline = time.monotonic() + WAIT_S
+        while len(cores := [getattr(job, "_core", None) for job in made]) < 3 or None in cores:
+            world.workers.check()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert [type(core) for core in cores] == [RecommendCore, LearnCore, EncodeCore]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def imported(path: Path) -> set[str]:
+    """The modules and names that a module imports from the product."""
+    names: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("millstream"):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("host", ["host_memory", "host_faust"])
+def test_a_host_knows_no_core_no_job_but_the_protocol_and_no_model(host: str) -> None:
+    names = imported(STREAMS / f"{host}.py")
+    assert "millstream.streams.job.Job" in names
+    assert not [name for name in names if name.startswith("millstream.models")]
+    assert not [name for name in names if name.rpartition(".")[2] in CORES | JOBS]
+
+
+@pytest.mark.parametrize("module", ["demo_world", "worker"])
+def test_who_hosts_makes_neither_cores_nor_jobs_by_hand(module: str) -> None:
+    names = imported(STREAMS / f"{module}.py")
+    assert "millstream.streams.assembly.Assembly" in names
+    assert not [name for name in names if name.rpartition(".")[2] in CORES | JOBS]
+
+
+def test_cores_and_jobs_are_made_in_one_place_only() -> None:
+    made_in = {
+        path.name
+        for path in STREAMS.rglob("*.py")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in CORES | JOBS
+    }
+    assert made_in == {"assembly.py"}
+
+
+# --- one contract, two worlds ----------------------------------------------------------------
+
+
+def history() -> list[Event]:
+    """Sixty clicks of six people, in the order of the log."""
+    return [
+        Event(f"e{n:03d}", f"u{n % PEOPLE}", f"m{n * n % 23}", "click", START_MS + 1000 * n)
+        for n in range(60)
+    ]
+
+
+def looks() -> list[Event]:
+    """One impression a person: it teaches nobody anything, and brings everyone a new list."""
+    return [
+        Event(f"i{n}", f"u{n}", "m0", "impression", START_MS + 100_000 + n) for n in range(PEOPLE)
+    ]
+
+
+def expected_lists(settings: Settings) -> dict[str, list[tuple[str, float, str, str | None]]]:
+    """What the lists must say when all has been learnt: folded here, one event at a time."""
+    model, profiles = new_learned_model(settings), dict[str, Profile]()
+    for n, event in enumerate(history()):
+        profile = profiles.setdefault(event.user, Profile())
+        before = profile.taught(settings.weights, settings.model.history_max)
+        one = interaction_of(event, before, settings, 0, n)
+        profile.add(event, settings.profile)
+        model.fold(n, InteractionBatch(FORMAT, ["-"], [one]), 0)
+    catalogue = Catalogue()
+    catalogue.apply(0, 0, HIDDEN, Item(hidden=True))
+    ranked = new_recommender(settings, model).rank(
+        [Request(user, profile, START_MS) for user, profile in profiles.items()], catalogue
+    )
+    return {
+        user: [(e.item, e.score, e.source, e.because) for e in listed]
+        for user, listed in zip(profiles, ranked, strict=True)
+    }
+
+
+def publish(world: World, role: str, events: list[Event]) -> None:
+    messages = []
+    for event in events:
+        fields = {name: getattr(event, name) for name in ("id", "user", "item", "type", "ts")}
+        messages.append(Message(event.user.encode(), msgspec.json.encode(fields)))
+    world.log.append(world.settings.topics.name(role), messages)
+
+
+def until(world: World, done: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not done():
+        world.workers.check()
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+def is_learnt(world: World) -> bool:
+    """Whether a replica says that it holds all that stands in `interactions`."""
+    _, end = world.log.bounds(world.settings.topics.name("interactions"), 0)
+    said = [msgspec.json.decode(value)["model"] for value in world.store.digests().values()]
+    return end > 0 and end in said
+
+
+@pytest.fixture(params=["embedded", "kafka and redis"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> AbstractContextManager[World]:
+    """Each world in turn; one partition, batches of one: both learn in the same steps."""
+    settings = Settings(
+        data_dir=str(tmp_path),
+        topics=TopicSettings(event_partitions=1, item_partitions=1),
+        list=ListSettings(length=8),
+        learn=LearnSettings(frame_interval_ms=50),
+        worker=WorkerSettings(batch_max=1),
+    )
+    if request.param == "embedded":
+        return embedded_world(settings, lambda _: None)
+    namespace: str = request.getfixturevalue("namespace")
+    topics = msgspec.structs.replace(settings.topics, namespace=namespace)
+    return real_world(
+        msgspec.structs.replace(
+            settings,
+            topics=topics,
+            kafka=KafkaSettings(request.getfixturevalue("kafka_address")),
+            redis=RedisSettings(request.getfixturevalue("redis_url"), namespace),
+        ),
+        lambda _: None,
+    )
+
+
+def test_the_same_scenario_ends_in_the_same_lists_and_a_clean_audit(
+    world: AbstractContextManager[World],
+) -> None:
+    with world as there:
+        real = isinstance(there.log, KafkaLog)
+        assert isinstance(there.store, RedisStore if real else MemoryStore)
+        hidden = Message(HIDDEN.encode(), msgspec.json.encode({"title": "T", "hidden": True}))
+        there.log.append(there.settings.topics.name("items"), [hidden])
+        until(there, lambda: there.store.hidden() == {HIDDEN}, "ENCODE")
+        publish(there, "clicks", history())
+        until(there, lambda: applied(there) == 60, "RECOMMEND")
+        until(there, lambda: is_learnt(there), "LEARN and the replica")
+        publish(there, "views", looks())
+        until(there, lambda: applied(there) == 60 + PEOPLE, "the new lists")
+        until(there, lambda: is_learnt(there), "LEARN and the replica")
+
+        users = [f"u{n}" for n in range(PEOPLE)]
+        lists = {}
+        for user, value in zip(users, there.store.listings(users), strict=True):
+            assert value is not None
+            listing = decode_listing(value)
+            assert listing.as_of == {"clicks-0": 60, "views-0": int(user[1:]) + 1, "feedback-0": 0}
+            lists[user] = [(e.item, e.score, e.source, e.because) for e in listing.items]
+        assert lists == expected_lists(there.settings)
+        assert HIDDEN not in {item for entries in lists.values() for item, *_ in entries}
+        assert there.store.shared("popular")
+        assert there.store.shared("trending")
+
+        found = audit(there.settings, there.log, there.store, there.snapshots)
+        assert found.clean, found.faults
+        assert (found.events, found.applied, found.lists) == (60 + PEOPLE, 60 + PEOPLE, PEOPLE)
+        assert found.digests >= 2
+
+
+def applied(world: World) -> int:
+    return sum(world.store.progress("recommend").values())
