@@ -117,6 +117,8 @@ def evaluate(
         taught = profile.taught(settings.weights, settings.model.history_max)
         interaction = interaction_of(event, taught, settings, 0, n)
         if profile.add(event, settings.profile) == "new":
+            if model.needs_frame(1):
+                model.settle()
             model.fold(n, InteractionBatch(FORMAT, ["file"], [interaction]), event.ts)
         found.cpu_ns += time.thread_time_ns() - started
         known.add(item)

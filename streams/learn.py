@@ -7,6 +7,7 @@ no overlap whoever writes the next one.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from itertools import count
 from typing import Final, Self
 
 from millstream.models.errors import StateRefused
@@ -200,11 +201,17 @@ class LearnCore:
         frame = self.model.frame(self._writer, self._settings_hash)
         if frame is None:
             return
-        value = encode_frame(frame)
+        tries = count()
+
+        def write() -> int:
+            # What was tried before may have landed, or will: each try is told apart, so that the
+            # same frame twice still means that somebody has doubled it.
+            tried = next(tries)
+            frame.writer = f"{self._writer}/{tried}" if tried else self._writer
+            return self._log.append(self._deltas, [Message(None, encode_frame(frame))])[0]
+
         self._failpoint("learn.before-frame")
-        landed = self._patience.call(
-            lambda: self._log.append(self._deltas, [Message(None, value)])
-        )[0]
+        landed = self._patience.call(write)
         self._failpoint("learn.after-frame")
         self.learnt.frames += 1
         if landed > self._next_delta:
@@ -214,7 +221,9 @@ class LearnCore:
     def _check_foreign(self, start: int, stop: int, mine: int) -> None:
         for record in self._log.read(self._deltas, 0, start, stop):
             frame = _frame(record)
-            if frame is not None and frame.writer != self._writer and frame.start == mine:
+            if frame is None or frame.writer.partition("/")[0] == self._writer:
+                continue
+            if frame.start == mine:
                 raise Superseded(
                     f"LEARN {frame.writer} wrote the frame from {mine} before this one "
                     f"({self._writer}); another LEARN owns the model, this one leaves"

@@ -158,12 +158,13 @@ def run(
         _publish(log, settings, source, count // 4)
         _wait(lambda: _applied(settings, log, store) > 0, workers)
         for n in range(faults):
+            before = _applied(settings, log, store)
             _publish(log, settings, source, count * 3 // 4 // faults + 1)
-            time.sleep(chance.uniform(0.1, 2.0))
+            _wait(lambda: _applied(settings, log, store) > before, workers)  # noqa: B023
+            time.sleep(chance.uniform(0.0, 0.4))
             result.with_work_in_hand += _lag(settings, log, store) > 0
             _strike(workers, chance, FAULTS[n % len(FAULTS)], result)
             say(f"seed {seed}: fault {n + 1} of {faults}, lag {_lag(settings, log, store)}")
-            _wait_some(settings, log, store, workers, chance)
         _publish(log, settings, source, count)
         _wait(lambda: _quiet(settings, log, store), workers)
         result.reapplied = _reapplied(settings, log)
@@ -197,22 +198,13 @@ def _strike(workers: Workers, chance: random.Random, fault: str, result: Result)
     workers.start(name)
 
 
-def _wait_some(
-    settings: Settings, log: Log, store: Store, workers: Workers, chance: random.Random
-) -> None:
-    """Wait until work goes on, so that the next fault strikes work in hand."""
-    before = _applied(settings, log, store)
-    _wait(lambda: _applied(settings, log, store) > before, workers)
-    time.sleep(chance.uniform(0.0, 0.5))
-
-
 def _wait(done: Callable[[], bool], workers: Workers) -> None:
     until = time.monotonic() + SETTLE_S
     while not done():
         workers.mend()
         if time.monotonic() > until:
             raise TimeoutError(f"nothing moved for {SETTLE_S} s; see the workers' logs")
-        time.sleep(0.2)
+        time.sleep(0.02)
 
 
 def _ends(settings: Settings, log: Log) -> int:

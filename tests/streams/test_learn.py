@@ -255,6 +255,9 @@ def test_its_own_frame_written_twice_is_no_foreign_one(
     later(system, learner)
     assert [(f.start, f.stop) for f in frames(system)] == [(0, 2), (0, 2), (2, 4)]
     assert system.replica().dropped == 1
+    found = system.audit()
+    assert found.model_equal, found.faults
+    assert (found.faults, found.frames_stale) == ([], 1)
     expect_whole_chain(system, 4)
 
 
