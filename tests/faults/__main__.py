@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=8, help="faults a run")
     given = parser.parse_args()
     survived = 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends what it started, too
 
     def say(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
