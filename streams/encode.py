@@ -48,7 +48,8 @@ class EncodeCore:
 
     def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Own these partitions, from their beginning: the topic is compacted and the work a map."""
-        bounds = {tp: self._patience.call(lambda: self._log.bounds(*tp)) for tp in partitions}  # noqa: B023
+        owned = list(partitions)
+        bounds = self._patience.call(lambda: self._log.bounds_of(owned))
         self._next = {tp: begin for tp, (begin, _) in bounds.items()}
         self._ends = {tp: end for tp, (_, end) in bounds.items()}
         return dict(self._next)
@@ -83,8 +84,9 @@ class EncodeCore:
 
     def sweep(self) -> None:
         """Apply what the log holds beyond our offsets although nobody delivered it."""
+        bounds = self._patience.call(lambda: self._log.bounds_of(self._next))
         for tp, begin in list(self._next.items()):
-            _, end = self._patience.call(lambda: self._log.bounds(*tp))  # noqa: B023
+            _, end = bounds[tp]
             if end > begin:
                 self.apply(list(self._log.read(*tp, begin, end)))
 

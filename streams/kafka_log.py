@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kafka import KafkaAdminClient, TopicPartition
@@ -14,6 +14,7 @@ from millstream.streams.kafka_writer import KafkaWriter
 from millstream.streams.log import (
     LogUnavailable,
     Message,
+    Place,
     RangeRemoved,
     Record,
     TopicMissing,
@@ -49,12 +50,18 @@ class KafkaLog:
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """Return log start offset and high watermark."""
-        at = TopicPartition(topic, partition)
-        with in_our_words(f"{topic} partition {partition}"):
+        return self.bounds_of([(topic, partition)])[topic, partition]
+
+    def bounds_of(self, partitions: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+        """Return the bounds of many at once, by two requests."""
+        places = [TopicPartition(*place) for place in partitions]
+        if not places:
+            return {}
+        with in_our_words(", ".join(f"{p.topic} partition {p.partition}" for p in places[:3])):
             admin = self._admin()
-            begin = admin.list_partition_offsets({at: OffsetSpec.EARLIEST})[at].offset
-            end = admin.list_partition_offsets({at: OffsetSpec.LATEST})[at].offset
-        return begin, end
+            begins = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+            ends = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        return {(p.topic, p.partition): (begins[p].offset, ends[p].offset) for p in places}
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         """Yield [start, stop) as far as it is written; see Log."""

@@ -10,11 +10,14 @@
     └── LogUnavailable    .retry_after_s
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
 
 from millstream.streams.errors import MillstreamError, WorldMissing
+
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
 
 MESSAGE_BYTES_MAX: Final = 900_000
 """Key and value of one message together; a broker's own limit is 1 MB with its envelope."""
@@ -141,6 +144,9 @@ class Log(Protocol):
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """Return the first offset held and the next to be written."""
+
+    def bounds_of(self, partitions: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+        """Return the bounds of many (topic, partition) at once."""
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         """Yield the records in [start, stop), or to the end as it is now if that is nearer.

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from kafka.partitioner.default import murmur2
@@ -15,6 +15,7 @@ from millstream.streams.log import (
     LogUnavailable,
     Message,
     MessageTooLarge,
+    Place,
     RangeRemoved,
     Record,
     TopicMissing,
@@ -79,6 +80,10 @@ class MemoryLog:
         with self._changed:
             held = self._partition(topic, partition)
             return held.begin, held.end
+
+    def bounds_of(self, partitions: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+        """Return the bounds of many at once."""
+        return {place: self.bounds(*place) for place in partitions}
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         """Yield [start, stop) as far as it is written; see Log."""

@@ -33,7 +33,11 @@ class Positions:
         self._ids = self._patience.call(lambda: self._log.topic_ids(topics))
         kept = self._patience.call(lambda: self._store.progress(self._app))
         self._stored = {tp: kept.get(self._field(tp)) for tp in wanted}
-        self._next = {tp: self._begin(tp, stored) for tp, stored in self._stored.items()}
+        bounds = self._patience.call(lambda: self._log.bounds_of(wanted))
+        self._next = {
+            tp: bounds[tp][0] if stored is None else min(stored, bounds[tp][1])
+            for tp, stored in self._stored.items()
+        }
         return dict(self._next)
 
     def owned(self) -> Mapping[Partition, int]:
@@ -96,12 +100,6 @@ class Positions:
                 self._next[tp] = gone.begin
             except LogUnavailable as away:
                 self._patience.wait(away)
-
-    def _begin(self, tp: Partition, stored: int | None) -> int:
-        begin, end = self._patience.call(lambda: self._log.bounds(*tp))
-        if stored is None:
-            return begin
-        return min(stored, end)
 
     def _field(self, tp: Partition) -> str:
         return f"{self._ids[tp[0]]}:{tp[1]}"

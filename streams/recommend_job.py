@@ -81,7 +81,7 @@ class RecommendJob:
     def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Own exactly these partitions; return where each goes on."""
         begins = self._core.assign(partitions)
-        ends = {tp: self._patience.call(lambda: self._log.bounds(*tp)) for tp in begins}  # noqa: B023
+        ends = self._patience.call(lambda: self._log.bounds_of(begins))
         self._recovering = {tp: end for tp, (_, end) in ends.items() if end > begins[tp]}
         self._assigned = True
         self._was = {}
@@ -111,8 +111,8 @@ class RecommendJob:
         Raises RuntimeError when events wait and none has been applied for a minute.
         """
         owned = dict(self._core.positions.owned())
-        ends = {tp: self._patience.call(lambda: self._log.bounds(*tp))[1] for tp in owned}  # noqa: B023
-        lags = {tp: max(ends[tp] - offset, 0) for tp, offset in owned.items()}
+        ends = self._patience.call(lambda: self._log.bounds_of(owned))
+        lags = {tp: max(ends[tp][1] - offset, 0) for tp, offset in owned.items()}
         for topic, role in self._roles.items():
             self._metrics.lag(role, sum(n for (name, _), n in lags.items() if name == topic))
         self._recovering = {

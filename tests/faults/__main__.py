@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20, help="how many runs")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--events", type=int, default=20_000, help="events a run")
-    parser.add_argument("--faults", type=int, default=8, help="faults a run")
+    parser.add_argument("--faults", type=int, default=5, help="faults a run")
     given = parser.parse_args()
     survived = 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends what it started, too

@@ -82,6 +82,8 @@ def test_a_key_chooses_the_partition_that_kafkas_own_clients_choose(log: Log, to
 def test_without_key_and_partition_it_is_the_first_partition(log: Log, topic: str) -> None:
     log.append(topic, [Message(None, b"x")] * 5)
     assert [log.bounds(topic, partition) for partition in range(3)] == [(0, 5), (0, 0), (0, 0)]
+    assert log.bounds_of([(topic, 2), (topic, 0)]) == {(topic, 2): (0, 0), (topic, 0): (0, 5)}
+    assert log.bounds_of([]) == {}
 
 
 def test_read_stops_before_stop_and_at_the_end_that_is_there(log: Log, topic: str) -> None:
