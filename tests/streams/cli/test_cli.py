@@ -186,17 +186,26 @@ def test_a_bug_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupted_command_ends_soon_and_silently(
     redis_url: str, sent: signal.Signals
 ) -> None:
-    watching = subprocess.Popen(
-        [*PROGRAM, "watch", "somebody", "--redis", redis_url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert watching.stdout is not None
-    watching.stdout.readline()
-    began = time.monotonic()
-    watching.send_signal(sent)
-    _, errors = watching.communicate(timeout=30)
+    # A shell's background job is begun with SIGINT ignored; tests that run in one are not such.
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        watching = subprocess.Popen(
+            [*PROGRAM, "watch", "somebody", "--redis", redis_url],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, heeded)
+    with watching:
+        try:
+            assert watching.stdout is not None
+            watching.stdout.readline()
+            began = time.monotonic()
+            watching.send_signal(sent)
+            _, errors = watching.communicate(timeout=30)
+        finally:
+            watching.kill()
     assert watching.returncode == 130
     assert time.monotonic() - began < 10
     assert errors.strip() == ""
