@@ -17,7 +17,8 @@ from millstream.streams.replica import Replica
 from millstream.streams.settings import EVENT_ROLES, Settings
 
 STALLED_S = 60.0
-SWEEP_AFTER_S = 3.0
+SWEEP_AFTER_S = 10.0
+"""Under load a consumer hands over a megabyte of one partition while the others wait their turn."""
 DIGEST_SHARE = 0.01
 """Share of a core that digests may cost; a large model is digested less often."""
 
@@ -129,7 +130,7 @@ class RecommendJob:
         self._was = owned
         # By partition: what is missing in an idle one does not wait until the busy ones rest.
         idle = [tp for tp in owned if now - self._stands[tp] > SWEEP_AFTER_S]
-        if idle:
+        if idle and self._assigned:
             self._tell(self._core.sweep(idle))
         self._count_replica()
         self._write_digest()
