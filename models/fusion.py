@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from millstream.models.arrays import missing
 from millstream.models.histories import Rows, Scores
 from millstream.models.jit import kernel
 from millstream.models.neighbours import last_place
@@ -31,7 +32,7 @@ LOG: Final = tuple(
 class FusionParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of fusion; each source's own weight and proposals stand in its section."""
 
-    candidates_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 400
+    candidates_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 250
     squash: bool = True
 
 
@@ -62,7 +63,7 @@ def candidates(
     are found.
     """
     users = len(excluded_ptr) - 1
-    out = np.full((users, most), -1, np.int32)
+    out = missing(users, most)
     if proposals and users:
         stacked = np.concatenate(proposals, axis=1)
         order = _turns(tuple(rows.shape[1] for rows in proposals))
@@ -83,8 +84,10 @@ def rank(
     Ties go to the lower row. Padding (-1) may stand anywhere and is never listed.
     """
     users = len(candidate_rows)
-    stacked = np.stack(scores) if scores else np.zeros((0, *candidate_rows.shape), np.float32)
-    rows = np.full((users, n), -1, np.int32)
+    stacked = np.empty((len(scores), *candidate_rows.shape), np.float32)
+    for number, of_source in enumerate(scores):
+        stacked[number] = of_source
+    rows = missing(users, n)
     total = np.zeros((users, n), np.float32)
     parts = np.zeros((users, n, len(stacked)), np.float32)
     _rank(candidate_rows, stacked, np.asarray(weights, np.float32), squash, rows, total, parts)

@@ -13,12 +13,19 @@ FREED_SHARE: Final = 0.02
 """Share of the rows given up at once when all are in use: forgetting scans every neighbour."""
 
 
+class _RowOf(dict[str, int]):
+    """Rows by item; an unknown item has row -1, and reading does not add it."""
+
+    def __missing__(self, item: str) -> int:
+        return -1
+
+
 class ItemRows:
     """A bounded two-way map of item ids and rows; full, it gives up the least recently used."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._row: dict[str, int] = {}
+        self._row = _RowOf()
         self._ids: list[str] = []
         self._free: list[int] = []
         self.hashes: npt.NDArray[np.uint32] = np.zeros(64, np.uint32)
@@ -30,12 +37,11 @@ class ItemRows:
 
     def row(self, item: str) -> int:
         """Return an item's row, -1 when unknown."""
-        return self._row.get(item, -1)
+        return self._row[item]
 
     def rows(self, items: Sequence[str]) -> list[int]:
         """Return one row an item, -1 for unknown ones."""
-        get = self._row.get
-        return [get(item, -1) for item in items]
+        return list(map(self._row.__getitem__, items))
 
     def item(self, row: int) -> str:
         """Return the item of a row in use ('' for a row given up)."""
@@ -80,7 +86,7 @@ class ItemRows:
         self.changes += 1
         self._free = [row for row, item in enumerate(ids) if not item]
         self._ids = list(ids)
-        self._row = {item: row for row, item in enumerate(ids) if item}
+        self._row = _RowOf((item, row) for row, item in enumerate(ids) if item)
         self.hashes = np.zeros(max(64, len(ids)), np.uint32)
         for item, row in self._row.items():
             self.hashes[row] = item_hash(item)

@@ -29,9 +29,9 @@ class MfParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     factors: Annotated[int, msgspec.Meta(ge=4, le=256, multiple_of=4)] = 32
     unobserved_weight: Annotated[float, msgspec.Meta(ge=0)] = 0.3
     ridge: Annotated[float, msgspec.Meta(gt=0)] = 4.0
-    profile_items: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    profile_items: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 30
     profile_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
-    item_users: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+    item_users: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 128
     users_max: Annotated[int, msgspec.Meta(ge=1, le=2**24)] = 65_536
 
 

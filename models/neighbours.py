@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.arrays import grown
+from millstream.models.arrays import grown, missing
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.select import best
@@ -76,7 +76,7 @@ class Neighbours:
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return each user's k best items, (B, k), best first, padded with -1."""
-        top = np.full((len(histories), k), -1, np.int32)
+        top = missing(len(histories), k)
         graph = (self.ids, self.values, self.filled, self.totals, self.cosine, self.decay)
         sums = np.zeros(len(self.filled), np.float32)
         _retrieve(*graph, histories.ptr, histories.rows, histories.weights, sums, top)
@@ -92,7 +92,7 @@ class Neighbours:
 
     def because(self, histories: Histories, listed: Rows) -> Rows:
         """Return, for each listed row (B, n), the history row that weighs most in it, or -1."""
-        out = np.full(listed.shape, -1, np.int32)
+        out = missing(*listed.shape)
         graph = (self.ids, self.values, self.filled, self.totals, self.decay)
         place = np.zeros(len(self.filled), np.int32)
         _because(*graph, histories.ptr, histories.rows, histories.weights, place, listed, out)

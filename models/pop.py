@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.arrays import grown
+from millstream.models.arrays import grown, missing
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.source import Arrays
@@ -145,7 +145,7 @@ class Pop:
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return the same rows for all: popular and trending in turns, distinct, (B, k)."""
-        turns = np.full(k, -1, np.int32)
+        turns = missing(k)
         _take_turns(self.popular.top(k), self.trending.top(k), turns)
         return np.repeat(turns[None, :], len(histories), axis=0)
 

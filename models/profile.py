@@ -212,16 +212,19 @@ class Profile:
         last = most - 1
         return [event.item, *items[:last]], [weight, *worth[:last]], [event.ts, *when[:last]]
 
-    def consumed(self) -> set[str]:
-        """Return the items of all kept events but impressions: what is not listed again."""
-        if IMPRESSION not in self.types:
-            return set(self.items)
-        return {i for i, t in zip(self.items, self.types, strict=True) if t != IMPRESSION}
+    def consumed(self) -> list[str]:
+        """Return the items of all kept events but impressions: what is not listed again.
 
-    def removed(self) -> set[str]:
+        An item stands in it once an event.
+        """
+        if IMPRESSION not in self.types:
+            return self.items
+        return [i for i, t in zip(self.items, self.types, strict=True) if t != IMPRESSION]
+
+    def removed(self) -> list[str]:
         """Return the items whose newest kept event is a dislike or a hide."""
         newest = dict(zip(self.items, self.types, strict=True))
-        return {item for item, type_ in newest.items() if type_ in REMOVING_CODES}
+        return [item for item, type_ in newest.items() if type_ in REMOVING_CODES]
 
     def seen_hashes(self) -> npt.NDArray[np.uint32]:
         """Return `item_hash` of the items met before the kept events, ascending."""

@@ -1,12 +1,13 @@
 """A profile and the item model in, a ranked list out: history, candidates, scores, list."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from millstream.models.arrays import missing
 from millstream.models.catalogue import Catalogue
 from millstream.models.event import EventWeights
 from millstream.models.fusion import FusionParams, Ranked, candidates, rank
@@ -16,6 +17,7 @@ from millstream.models.item_model import ItemModel
 from millstream.models.profile import Profile, Taught
 
 SCORE_DIGITS: Final = 5
+NOBODY: Final = np.int32(-1)
 TRENDING: Final = "trending"
 """What is said of an entry that a person with no history gets."""
 
@@ -68,7 +70,9 @@ class Recommender:
         self.model = model
         self._sources = [(model.sources[name], w, k) for name, w, k in source_weights]
         self._names = [name for name, _, _ in source_weights]
-        self._explain = [s if isinstance(s, Explains) else None for s, _, _ in self._sources]
+        self._explain = [
+            (n, s) for n, (s, _, _) in enumerate(self._sources) if isinstance(s, Explains)
+        ]
         self._fusion = fusion
         self._weights = weights
         self._history_max = history_max
@@ -150,8 +154,8 @@ class Recommender:
         excluded: list[int] = []
         for request in requests:
             profile = request.profile
-            items: Iterable[str] = profile.removed() if self._repeats else profile.consumed()
-            excluded.extend(self.model.rows.rows(list(items)))
+            items = profile.removed() if self._repeats else profile.consumed()
+            excluded += self.model.rows.rows(items)
             counts.append(len(excluded))
         return np.array(counts, np.int64), np.array(excluded, np.int32)
 
@@ -174,10 +178,10 @@ class Recommender:
         ]
 
     def _because(self, histories: Histories, rows: Rows, strongest: npt.NDArray[np.int64]) -> Rows:
-        speakers = np.full(rows.shape, -1, np.int32)
-        for n, source in enumerate(self._explain):
+        speakers = missing(*rows.shape)
+        for n, source in self._explain:
             mine = strongest == n
-            if source is not None and mine.any():
-                said = source.because(histories, np.where(mine, rows, -1).astype(np.int32))
-                speakers[mine] = said[mine]
+            if mine.any():
+                said = source.because(histories, np.where(mine, rows, NOBODY))
+                speakers = np.where(mine, said, speakers)
         return speakers

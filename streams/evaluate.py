@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from millstream.models.catalogue import Catalogue
 from millstream.models.event import Event
+from millstream.models.histories import Histories, Rows
 from millstream.models.interaction import FORMAT, InteractionBatch
-from millstream.models.item_model import LearnedModel
 from millstream.models.profile import Profile
 from millstream.models.recommender import Recommender, Request
 from millstream.streams.assembly import new_learned_model, new_recommender
@@ -107,14 +107,17 @@ def evaluate(
         event = Event(f"{n:012d}", user, item, events.types[n], events.ts_ms[n], events.values[n])
         profile = profiles.setdefault(user, Profile())
         known = met.setdefault(user, set())
-        request = Request(user, profile, event.ts)
         scored = bool(known) and item not in known and n % every == 0
-        if scored:
-            _score(found, recommender, model, request, catalogue, item, known, random)
         started = time.thread_time_ns()
-        if scored:
-            recommender.rank([request], catalogue)
         taught = profile.taught(settings.weights, settings.model.history_max)
+        asked = [Request(user, profile, event.ts, taught)]
+        if scored:
+            histories = recommender.histories(asked)
+            rows = recommender.candidates(asked, histories, catalogue)
+            recommender.fuse(histories, rows, settings.list.length)
+            found.cpu_ns += time.thread_time_ns() - started
+            _score(found, recommender, histories, rows, item, known, random)
+            started = time.thread_time_ns()
         interaction = interaction_of(event, taught, settings, 0, n)
         if profile.add(event, settings.profile) == "new":
             if model.needs_frame(1):
@@ -131,23 +134,21 @@ def evaluate(
 def _score(
     found: Evaluation,
     recommender: Recommender,
-    model: LearnedModel,
-    request: Request,
-    catalogue: Catalogue,
+    histories: Histories,
+    candidates: Rows,
     item: str,
     known: set[str],
     random: np.random.Generator,
 ) -> None:
     """Rank the item by what production lists, and by each source over the whole catalogue."""
+    model = recommender.model
     row = model.rows.row(item)
     if row < 0:
         for ranks in found.ranks.values():
             ranks.append(MISS)
         return
     tie = float(random.random())
-    histories = recommender.histories([request])
-    rows = recommender.candidates([request], histories, catalogue)
-    fused = recommender.fuse(histories, rows, rows.shape[1])
+    fused = recommender.fuse(histories, candidates, candidates.shape[1])
     listed = fused.rows[0]
     mine = np.flatnonzero(listed == row)
     scores = fused.scores[0][listed >= 0]

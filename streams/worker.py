@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from millstream.exporters.health import HealthServer
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.streams.assembly import Assembly, warm_up
+from millstream.streams.collector import calm_collector
 from millstream.streams.failpoints import failpoint_of
 from millstream.streams.host_faust import FaustHost, run_host
 from millstream.streams.job import Job
@@ -56,6 +57,7 @@ def run_worker(settings: Settings, name: WorkerName, announce: Callable[[str], N
     try:
         if name != "encode":
             warm_up(settings)
+        calm_collector()
         host = FaustHost(settings, kafka_address(settings), job, assembly.stopping.set)
         return run_host(host)
     finally:

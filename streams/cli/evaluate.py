@@ -8,6 +8,7 @@ from millstream.streams.assembly import warm_up
 from millstream.streams.cli.options import json_option, print_json, settings_options
 from millstream.streams.cli.progress import progress, say
 from millstream.streams.cli.reading import reading_options
+from millstream.streams.collector import calm_collector
 from millstream.streams.datasets import Reading, read_events
 from millstream.streams.evaluate import Evaluation, evaluate
 from millstream.streams.machine import machine
@@ -47,6 +48,7 @@ def command(
         settings = with_setting(settings, key, value, f"--set {change}")
     table = read_events(source, reading, settings.data_path, say)
     warm_up(settings)
+    calm_collector()
     with progress("evaluating", len(table)) as tick:
         found = evaluate(table, settings, every=every, seed=seed, progress=tick)
     if as_json:

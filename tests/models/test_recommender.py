@@ -109,7 +109,7 @@ def test_nobody_is_listed_what_they_have_met_even_if_only_its_hash_is_kept(town:
     rows = town.model.rows
     for request, entries in zip(town.requests(), listed, strict=True):
         assert entries
-        assert not items_of(entries) & request.profile.consumed()
+        assert not items_of(entries) & set(request.profile.consumed())
         met = set(request.profile.seen_hashes().tolist())
         with_hashes += bool(met)
         assert not met & {int(rows.hashes[rows.row(item)]) for item in items_of(entries)}
