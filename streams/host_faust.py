@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
 
 import faust
@@ -96,7 +97,8 @@ class FaustHost:
         for task in background:
             task.cancel()
         # First our own farewell, while the group still holds the partitions for us.
-        await loop.run_in_executor(self._core, self._job.close)
+        with suppress(Stopped):  # what a farewell cannot say while a server is away, nobody needs
+            await loop.run_in_executor(self._core, self._job.close)
         await self._app.stop()
         return code
 

@@ -115,9 +115,11 @@ class LearnJob:
 
     def close(self) -> None:
         """Emit what is pending and write a snapshot, so that the next start is quick."""
-        if self._core is not None and self._assigned:
-            self._core.snapshot()
-        self._shared.close()
+        try:
+            if self._core is not None and self._assigned:
+                self._core.snapshot()
+        finally:
+            self._shared.close()
 
     def _tell(self, core: LearnCore) -> None:
         new, self._told = core.learnt.since(self._told), replace(core.learnt)

@@ -64,8 +64,9 @@ class Positions:
 
     def behind(self, partitions: Iterable[Partition] | None = None) -> Iterator[Record]:
         """Yield what the log holds beyond the next offsets, of all or some: nobody delivered it."""
-        for tp in list(self._next if partitions is None else partitions):
-            _, end = self._patience.call(lambda: self._log.bounds(*tp))  # noqa: B023
+        wanted = list(self._next if partitions is None else partitions)
+        bounds = self._patience.call(lambda: self._log.bounds_of(wanted))
+        for tp, (_, end) in bounds.items():
             if end > self._next[tp]:
                 yield from self._between(tp, end)
 

@@ -149,8 +149,10 @@ class RecommendJob:
     def close(self) -> None:
         """Publish a last digest and let go."""
         self._digest_at = 0.0
-        self._write_digest()
-        self._replica.close()
+        try:
+            self._write_digest()
+        finally:
+            self._replica.close()
 
     def _write_digest(self) -> None:
         model = self._replica.model

@@ -155,13 +155,13 @@ def run(
         for name in ("recommend", "recommend", "learn", *(["learn"] if result.standby else [])):
             workers.start(name)
         source = iter(list(events(seed, count)))
+        part = count * 3 // 4 // faults + 1
         _publish(log, settings, source, count // 4)
         _wait(lambda: _applied(settings, log, store) > 0, workers)
         for n in range(faults):
-            before = _applied(settings, log, store)
-            _publish(log, settings, source, count * 3 // 4 // faults + 1)
-            _wait(lambda: _applied(settings, log, store) > before, workers)  # noqa: B023
-            time.sleep(chance.uniform(0.0, 0.4))
+            _publish(log, settings, source, part)
+            strike_at = chance.randrange(part // 4, part)
+            _wait(lambda: _lag(settings, log, store) <= strike_at, workers)  # noqa: B023
             result.with_work_in_hand += _lag(settings, log, store) > 0
             _strike(workers, chance, FAULTS[n % len(FAULTS)], result)
             say(f"seed {seed}: fault {n + 1} of {faults}, lag {_lag(settings, log, store)}")
@@ -210,7 +210,8 @@ def _wait(done: Callable[[], bool], workers: Workers) -> None:
 def _ends(settings: Settings, log: Log) -> int:
     topics = [settings.topics.name(role) for role in EVENT_ROLES]
     partitions = range(settings.topics.event_partitions)
-    return sum(log.bounds(topic, p)[1] for topic in topics for p in partitions)
+    bounds = log.bounds_of([(topic, p) for topic in topics for p in partitions])
+    return sum(end for _, end in bounds.values())
 
 
 def _applied(settings: Settings, log: Log, store: Store) -> int:
