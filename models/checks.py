@@ -94,7 +94,8 @@ def nothing_and_nobody_work(make: Maker) -> None:
                 for width in (0, 1, 7):
                     candidates = np.full((users, width), -1, np.int32)
                     scores = source.score(histories, candidates)
-                    _hold(scores.shape == candidates.shape, "scores have another shape")
+                    shape = (len(source.features), *candidates.shape)
+                    _hold(scores.shape == shape, "scores have another shape")
                     _hold(not scores.any(), "padding scores")
                 found = source.retrieve(histories, 5)
                 _hold(found.shape in ((users, 5), (users, 0)), "proposals have another shape")
@@ -125,15 +126,15 @@ def scores_are_finite(make: Maker) -> None:
 
 
 def learning_lifts_what_was_learnt(make: Maker) -> None:
-    """Of two items, the one that often followed the history scores higher."""
+    """By a source's first feature: of two items, the one that often followed scores higher."""
     source = make()
     source.grow(ITEMS)
-    before = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0]
+    before = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0, 0]
     for n in range(200):
         user = n % 10 + 1
         source.learn(Steps.of([step_of(0, [], user)]))
         source.learn(Steps.of([step_of(1 if n % 10 else 2, [0], user)]))
-    after = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0]
+    after = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0, 0]
     _hold(after[0] - before[0] > after[1] - before[1], "the learnt item is not lifted")
     _hold(after[0] > after[1], "the learnt item does not score higher")
 
@@ -181,12 +182,12 @@ def a_batch_changes_no_result(make: Maker) -> None:
     for b in range(20):
         alone = one_of(histories, b)
         _hold(
-            source.score(alone, candidates[b : b + 1]).tobytes() == scores[b].tobytes(),
+            source.score(alone, candidates[b : b + 1]).tobytes() == scores[:, b].tobytes(),
             "a score depends on who shares the batch",
         )
         fewer = source.score(alone, candidates[b : b + 1, ::-3])
         _hold(
-            fewer.tobytes() == scores[b, ::-3].tobytes(),
+            fewer.tobytes() == scores[:, b, ::-3].tobytes(),
             "a score depends on the other candidates",
         )
         _hold(

@@ -1,14 +1,16 @@
-"""Fusion: candidates from the sources, z-scores over them, one fixed weight a source.
+"""Fusion: how the features of all sources become one order, learned from what people choose.
 
-    s(c) = sum_s  w_s sign(z) log(1 + |z|),   z = (x_s(c) - mean) / sd  over the candidates
+    linear   s(c) = sum_k (w_bucket,k + v_k) z_k(c)          z: signed logs of z-scores
+    network  s(c) + out . softsign(into' x(c) + bias)        the best `top` by the linear score
 
-The signed log keeps one source's outlier from deciding alone; what else was tried is in
-docs/decisions/0002-sources.md.
+Each sampled interaction moves the weights towards the item that was chosen, under a softmax over
+the candidates: the linear part by a Newton step for the bucket of the history's length and one
+for all, the network by a step of Adam. Weights may be negative. A person without a history gets
+what is trending. What was tried stands in docs/decisions/0007-learned-fusion.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -16,24 +18,43 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import missing
-from millstream.models.histories import Rows, Scores
+from millstream.models.fusion_kernels import (
+    Doubles,
+    Floats,
+    adam,
+    backward,
+    forward,
+    linear,
+    newton,
+    probabilities,
+    standardise,
+)
+from millstream.models.histories import Histories, Rows, Scores
 from millstream.models.jit import kernel
 from millstream.models.neighbours import last_place
 from millstream.models.select import best
+from millstream.models.source import Arrays
 
-SD_MIN: Final = 1e-9
-LOG_2: Final = np.float32(0.69314718)
-LOG: Final = tuple(
-    np.float32(c) for c in (0.99949556, -0.49190896, 0.28947478, -0.13606275, 0.03215845)
-)
-"""log(1 + y) on [0, 1): Abramowitz & Stegun 4.1.43."""
+BUCKET_EDGES: Final = (0, 2, 8, 30)
+"""A bucket ends at so many items of history; the first, of none, is not learned."""
+STRANGERS: Final = "pop"
+"""The feature by which those without a history are served."""
+SESSION_MS: Final = 30 * 60 * 1000
+CONTEXT: Final = 3
+"""Inputs of the network beside the features: history, session, linear score below the best."""
 
 
 class FusionParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of fusion; each source's own weight and proposals stand in its section."""
+    """Settings of fusion."""
 
     candidates_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 250
-    squash: bool = True
+    learn: bool = True
+    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    prior: Annotated[float, msgspec.Meta(gt=0)] = 100.0
+    top: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 50
+    hidden: Annotated[int, msgspec.Meta(ge=0, le=256, multiple_of=8)] = 32
+    rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.001
+    decay: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,174 +62,309 @@ class Ranked:
     """The best of each user's candidates, best first; padded with row -1, score 0, part 0."""
 
     rows: Rows  # (B, n)
-    scores: Scores  # (B, n)
-    parts: Scores  # (B, n, S): what each source gave to the score
+    scores: Scores  # (B, n), descending
+    parts: Scores  # (B, n, K): what each feature gave to the linear score
 
-    def sources(self) -> npt.NDArray[np.int64]:
-        """Return the number of the source that gave most to each entry, (B, n)."""
+    def features(self) -> npt.NDArray[np.int64]:
+        """Return the number of the feature that gave most to each entry, (B, n)."""
         return np.asarray(self.parts.argmax(axis=2))
 
 
-def candidates(
-    proposals: Sequence[Rows],
-    excluded_ptr: npt.NDArray[np.int64],
-    excluded: Rows,
-    withheld: npt.NDArray[np.bool_],
-    most: int,
-) -> Rows:
-    """Return each user's distinct proposals, (B, most), padded with -1 behind.
+class Fusion:
+    """The weights, and how they learn. LEARN's learns; a replica is given what `changes` returns.
 
-    User b never gets rows in excluded[excluded_ptr[b]:excluded_ptr[b + 1]] nor anyone a row that
-    is `withheld` (one flag a row; rows beyond it pass). The sources take turns until `most`
-    are found.
+    A user's order does not depend on who shares the batch; ties go to the earlier candidate.
     """
-    users = len(excluded_ptr) - 1
-    out = missing(users, most)
-    if proposals and users:
-        stacked = np.concatenate(proposals, axis=1)
-        order = _turns(tuple(rows.shape[1] for rows in proposals))
-        top = int(stacked.max(initial=-1)) + 1
-        _gather(stacked, order, excluded_ptr, excluded, withheld, np.zeros(top, np.bool_), out)
-    return out
+
+    def __init__(self, features: Mapping[str, float], params: FusionParams, seed: int = 0) -> None:
+        """Take each feature's name and the weight that it starts from."""
+        self.features = tuple(features)
+        self.params = params
+        k, h = len(features), params.hidden
+        buckets = len(BUCKET_EDGES)
+        self.own: Doubles = np.zeros((buckets, k))
+        self.shared: Doubles = np.array(list(features.values()), np.float64)
+        self.own_curvature: Doubles = np.stack([np.eye(k) * params.prior] * buckets)
+        self.shared_curvature: Doubles = np.eye(k) * params.prior
+        random = np.random.default_rng(seed)
+        inputs = _by_four(k + CONTEXT)
+        self.into: Floats = random.normal(0, 0.45 / np.sqrt(inputs), (inputs, h)).astype(np.float32)
+        self.bias: Floats = np.zeros(h, np.float32)
+        self.out: Floats = np.zeros(h, np.float32)
+        self.moments: Floats = np.zeros((2, inputs * h + 2 * h), np.float32)
+        self.learnt = np.zeros(1, np.int64)
+        self._changed = False
+        self._by_stranger = np.array([float(name == STRANGERS) for name in features], np.float32)
+        if STRANGERS not in features:
+            self._by_stranger = self.shared.astype(np.float32)
+
+    def rank(self, features: Scores, candidates: Rows, histories: Histories, n: int) -> Ranked:
+        """Return the n best candidates (B, C) of each user by their features (K, B, C).
+
+        Padding (-1) may stand anywhere and is never listed.
+        """
+        users = len(candidates)
+        rows = missing(users, n)
+        total = np.zeros((users, n), np.float32)
+        parts = np.zeros((users, n, len(features)), np.float32)
+        bucket, context = _contexts(histories)
+        _rank(
+            features,
+            candidates,
+            np.concatenate((self._by_stranger[None, :], self._weights())),
+            bucket,
+            context,
+            self.params.top,
+            self.into,
+            self.bias,
+            self.out,
+            rows,
+            total,
+            parts,
+        )
+        return Ranked(rows, total, parts)
+
+    def learn(
+        self,
+        features: Scores,
+        candidates: Rows,
+        histories: Histories,
+        chosen: Rows,
+        worth: Floats,
+    ) -> None:
+        """Learn, one user after another, from the row that each chose among their candidates.
+
+        A choice counts its `worth` (B,), at most 1. Who chose none of them, or has no history,
+        teaches nothing.
+        """
+        bucket, context = _contexts(histories)
+        _learn(
+            features,
+            candidates,
+            chosen,
+            np.minimum(worth, np.float32(1.0)),
+            bucket,
+            context,
+            self.own,
+            self.own_curvature,
+            self.shared,
+            self.shared_curvature,
+            self.params.top,
+            self.into,
+            self.bias,
+            self.out,
+            self.moments,
+            self.learnt,
+            self.params.rate,
+            self.params.decay,
+        )
+        self._changed = True
+
+    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return all weights, if any moved since the last call."""
+        changed, self._changed = self._changed, False
+        return {name: a.copy() for name, a in self.read_arrays().items()} if changed else {}
+
+    def apply(self, changes: Arrays) -> None:
+        """Take in the learner's weights."""
+        self.own = np.array(changes["own"], np.float64)
+        self.shared = np.array(changes["shared"], np.float64)
+        self.into = np.array(changes["into"], np.float32)
+        self.bias = np.array(changes["bias"], np.float32)
+        self.out = np.array(changes["out"], np.float32)
+
+    def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the weights."""
+        return {
+            "own": self.own,
+            "shared": self.shared,
+            "into": self.into,
+            "bias": self.bias,
+            "out": self.out,
+        }
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the weights and what learning keeps beside them."""
+        return self.read_arrays() | {
+            "own_curvature": self.own_curvature,
+            "shared_curvature": self.shared_curvature,
+            "moments": self.moments,
+            "learnt": self.learnt,
+        }
+
+    def load(self, arrays: Arrays) -> None:
+        """Replace the state; from `read_arrays` alone a replica's."""
+        self.apply(arrays)
+        if "learnt" in arrays:
+            self.own_curvature = np.array(arrays["own_curvature"], np.float64)
+            self.shared_curvature = np.array(arrays["shared_curvature"], np.float64)
+            self.moments = np.array(arrays["moments"], np.float32)
+            self.learnt = np.array(arrays["learnt"], np.int64)
+        self._changed = False
+
+    def _weights(self) -> Floats:
+        return (self.own + self.shared).astype(np.float32)
 
 
-def rank(
-    candidate_rows: Rows,
-    scores: Sequence[Scores],
-    weights: Sequence[float],
-    n: int,
-    squash: bool = True,
-) -> Ranked:
-    """Return the n best candidates of each user by the weighted sum of z-scores.
-
-    Ties go to the lower row. Padding (-1) may stand anywhere and is never listed.
-    """
-    users = len(candidate_rows)
-    stacked = np.empty((len(scores), *candidate_rows.shape), np.float32)
-    for number, of_source in enumerate(scores):
-        stacked[number] = of_source
-    rows = missing(users, n)
-    total = np.zeros((users, n), np.float32)
-    parts = np.zeros((users, n, len(stacked)), np.float32)
-    _rank(candidate_rows, stacked, np.asarray(weights, np.float32), squash, rows, total, parts)
-    return Ranked(rows, total, parts)
-
-
-@lru_cache(maxsize=32)
-def _turns(widths: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Return the columns of concatenated blocks in turns: every block's first, then second ..."""
-    starts = np.concatenate(([0], np.cumsum(widths)))[:-1]
-    rank_in_block = np.concatenate([np.arange(width) for width in widths])
-    column = np.concatenate([start + np.arange(w) for start, w in zip(starts, widths, strict=True)])
-    return np.asarray(column[np.argsort(rank_in_block, kind="stable")], np.int64)
+def _contexts(histories: Histories) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Return each user's bucket, 0 for strangers, and what the network hears of them (B, 2)."""
+    bucket = np.empty(len(histories), np.int64)
+    context = np.empty((len(histories), 2), np.float32)
+    _read_contexts(histories.ptr, histories.ts_ms, bucket, context)
+    return bucket, context
 
 
 @kernel
-def _gather(
-    proposals: Rows,
-    order: npt.NDArray[np.int64],
-    excluded_ptr: npt.NDArray[np.int64],
-    excluded: Rows,
-    withheld: npt.NDArray[np.bool_],
-    met: npt.NDArray[np.bool_],
-    out: Rows,
+def _by_four(n: int) -> int:
+    return (n + 3) // 4 * 4
+
+
+@kernel
+def _read_contexts(
+    ptr: npt.NDArray[np.int64],
+    ts_ms: npt.NDArray[np.int64],
+    bucket: npt.NDArray[np.int64],
+    context: Floats,
 ) -> None:
-    for b in range(len(out)):
-        for q in range(excluded_ptr[b], excluded_ptr[b + 1]):
-            if 0 <= excluded[q] < len(met):
-                met[excluded[q]] = True
-        n = 0
-        for column in order:
-            row = proposals[b, column]
-            if row < 0 or met[row] or (row < len(withheld) and withheld[row]):
-                continue
-            met[row] = True
-            out[b, n] = row
-            n += 1
-            if n == out.shape[1]:
+    """A session is the newest items between which less than half an hour passed."""
+    for b in range(len(bucket)):
+        begin, n = ptr[b], ptr[b + 1] - ptr[b]
+        bucket[b] = 0
+        for edge in BUCKET_EDGES:
+            bucket[b] += n > edge
+        session = min(n, 1)
+        while 0 < session < n:
+            if ts_ms[begin + session - 1] - ts_ms[begin + session] >= SESSION_MS:
                 break
-        for q in range(excluded_ptr[b], excluded_ptr[b + 1]):
-            if 0 <= excluded[q] < len(met):
-                met[excluded[q]] = False
-        for q in range(n):
-            met[out[b, q]] = False
+            session += 1
+        context[b, 0] = min(np.log1p(n) / 3.0, 2.0) - 1.0
+        context[b, 1] = min(np.log1p(session) / 3.0, 2.0) - 1.0
+
+
+@kernel
+def _gather_inputs(
+    z: Floats, context: Floats, scores: Floats, places: Rows, n: int, inputs: Floats
+) -> None:
+    k = len(z)
+    for q in range(n):
+        for x in range(k):
+            inputs[q, x] = z[x, places[q]]
+        inputs[q, k] = context[0]
+        inputs[q, k + 1] = context[1]
+        inputs[q, k + 2] = scores[q] - scores[0]
 
 
 @kernel
 def _rank(
-    candidate_rows: Rows,
-    scores: npt.NDArray[np.float32],
-    weights: npt.NDArray[np.float32],
-    squash: bool,
+    features: Scores,
+    candidates: Rows,
+    weights: Floats,
+    bucket: npt.NDArray[np.int64],
+    context: Floats,
+    top: int,
+    into: Floats,
+    bias: Floats,
+    out: Floats,
     rows: Rows,
     total: Scores,
-    parts: npt.NDArray[np.float32],
+    parts: Scores,
 ) -> None:
-    sources, users, width = scores.shape
+    width = candidates.shape[1]
+    z = np.empty((len(features), width), np.float32)
     listed = np.empty(width, np.int32)
     place = np.empty(width, np.int32)
+    numbers = np.arange(width).astype(np.int32)
     sums = np.empty(width, np.float32)
-    part = np.empty((sources, width), np.float32)
-    for b in range(users):
-        n = 0
-        for c in range(width):
-            if candidate_rows[b, c] >= 0:
-                listed[n] = candidate_rows[b, c]
-                place[n] = c
-                n += 1
+    inputs = np.zeros((top, len(into)), np.float32)
+    hidden = np.empty((top, len(out)), np.float32)
+    long = max(top, rows.shape[1])
+    scores, head = np.empty(long, np.float32), np.empty(top, np.float32)
+    places, order = np.empty(long, np.int32), np.empty(top, np.int32)
+    for b in range(len(candidates)):
+        n = standardise(candidates, features, b, listed, place, z)
         if n == 0:
             continue
-        sums[:n] = 0.0
-        for s in range(sources):
-            z = part[s]
-            for q in range(n):
-                z[q] = scores[s, b, place[q]]
-            _standardise(z[:n])
-            if squash:
-                signed_log(z[:n])
-            for q in range(n):
-                z[q] *= weights[s]
-                sums[q] += z[q]
-        found = best(sums, listed, n, total[b], rows[b])
-        for e in range(found):
-            at = last_place(listed, n, rows[b, e])
-            for s in range(sources):
-                parts[b, e, s] = part[s, at]
+        own = weights[bucket[b]]
+        linear(z, n, own, sums)
+        found = best(sums, numbers, n, scores, places)
+        lifted = min(found, top)
+        if bucket[b] > 0 and len(out) > 0:
+            # The best by both; what follows goes on below them in its own order.
+            _gather_inputs(z, context[b], scores, places, lifted, inputs)
+            last = scores[lifted - 1]
+            forward(inputs, lifted, into, bias, out, hidden, scores)
+            best(scores, numbers, lifted, head, order)
+            for e in range(lifted):
+                scores[e] = head[e]
+                order[e] = places[order[e]]
+            places[:lifted] = order[:lifted]
+            for e in range(lifted, found):
+                scores[e] += head[lifted - 1] - last
+        for e in range(min(found, rows.shape[1])):
+            rows[b, e] = listed[places[e]]
+            total[b, e] = scores[e]
+            for k in range(len(z)):
+                parts[b, e, k] = own[k] * z[k, places[e]]
 
 
 @kernel
-def _standardise(z: npt.NDArray[np.float32]) -> None:
-    """Replace scores by their z-scores; all equal gives 0."""
-    mean = 0.0
-    for q in range(len(z)):
-        mean += z[q]
-    mean /= len(z)
-    variance = 0.0
-    for q in range(len(z)):
-        variance += (z[q] - mean) ** 2
-    inverse = np.float32(1.0 / (np.sqrt(variance / len(z)) + SD_MIN))
-    for q in range(len(z)):
-        z[q] = (z[q] - np.float32(mean)) * inverse
-
-
-@kernel
-def signed_log(z: npt.NDArray[np.float32]) -> None:
-    """Replace z by sign(z) log(1 + |z|), within 3e-5.
-
-    The exponent's bits and a polynomial in the mantissa: it vectorises, and unlike the C
-    library's log it gives the same bits on every machine.
-    """
-    one = np.float32(1.0)
-    t = np.empty(len(z), np.float32)
-    for q in range(len(z)):
-        t[q] = one + abs(z[q])
-    bits = t.view(np.int32)
-    for q in range(len(z)):
-        exponent = np.float32((bits[q] >> np.int32(23)) - np.int32(127))
-        bits[q] = (bits[q] & np.int32(0x7FFFFF)) | np.int32(0x3F800000)
-        y = t[q] - one
-        log = (
-            y * (LOG[0] + y * (LOG[1] + y * (LOG[2] + y * (LOG[3] + y * LOG[4]))))
-            + exponent * LOG_2
+def _learn(
+    features: Scores,
+    candidates: Rows,
+    chosen: Rows,
+    worth: Floats,
+    bucket: npt.NDArray[np.int64],
+    context: Floats,
+    own: Doubles,
+    own_curvature: npt.NDArray[np.float64],
+    shared: Doubles,
+    shared_curvature: Doubles,
+    top: int,
+    into: Floats,
+    bias: Floats,
+    out: Floats,
+    moments: Floats,
+    learnt: npt.NDArray[np.int64],
+    rate: float,
+    decay: float,
+) -> None:
+    width = candidates.shape[1]
+    units = len(out)
+    z = np.empty((len(features), width), np.float32)
+    listed = np.empty(width, np.int32)
+    place = np.empty(width, np.int32)
+    numbers = np.arange(width).astype(np.int32)
+    sums, p = np.empty(width, np.float32), np.empty(width, np.float32)
+    weights = np.empty(len(features), np.float32)
+    inputs = np.zeros((_by_four(top), len(into)), np.float32)
+    hidden = np.empty((_by_four(top), units), np.float32)
+    scores, places = np.empty(top, np.float32), np.empty(top, np.int32)
+    into_gradient = np.empty(into.shape, np.float32)
+    bias_gradient, out_gradient = np.empty(units, np.float32), np.empty(units, np.float32)
+    for b in range(len(candidates)):
+        n = standardise(candidates, features, b, listed, place, z)
+        target = last_place(listed, n, chosen[b])
+        if target < 0 or bucket[b] == 0:
+            continue
+        at = bucket[b] - 1
+        for k in range(len(weights)):
+            weights[k] = np.float32(own[at, k] + shared[k])
+        linear(z, n, weights, sums)
+        probabilities(sums, n, p)
+        newton(z, n, p, target, worth[b], own[at], own_curvature[at], shared, shared_curvature)
+        lifted = best(sums, numbers, n, scores, places)
+        target = last_place(places, lifted, target)
+        if units == 0 or target < 0:
+            continue
+        _gather_inputs(z, context[b], scores, places, lifted, inputs)
+        forward(inputs, lifted, into, bias, out, hidden, scores)
+        probabilities(scores, lifted, p)
+        backward(
+            inputs, lifted, target, p, worth[b], out, hidden, into_gradient, bias_gradient, out_gradient
         )
-        z[q] = log if z[q] > 0.0 else -log
+        learnt[0] += 1
+        ends = into.size
+        flat = moments[:, :ends]
+        adam(into.reshape(ends), into_gradient.reshape(ends), flat, learnt[0], rate, decay)
+        adam(bias, bias_gradient, moments[:, ends : ends + units], learnt[0], rate, 0.0)
+        adam(out, out_gradient, moments[:, ends + units :], learnt[0], rate, decay)

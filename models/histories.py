@@ -92,3 +92,20 @@ class Steps:
             np.concatenate([*none, *(s.history_weights for s in steps)]).astype(np.float32),
             np.concatenate([*none, *(s.history_ts_ms for s in steps)]).astype(np.int64),
         )
+
+
+def histories_before(steps: Steps, at: npt.NDArray[np.int64]) -> Histories:
+    """Return the histories that some steps followed, each as of its step's time."""
+    if len(at) == len(steps):
+        ptr = steps.ptr
+        rows, weights, ts_ms = steps.history, steps.history_weights, steps.history_ts_ms
+    else:
+        ptr = np.zeros(len(at) + 1, np.int64)
+        np.cumsum(np.diff(steps.ptr)[at], out=ptr[1:])
+        flat = np.arange(ptr[-1]) + np.repeat(steps.ptr[at] - ptr[:-1], np.diff(ptr))
+        rows, weights, ts_ms = (
+            steps.history[flat],
+            steps.history_weights[flat],
+            steps.history_ts_ms[flat],
+        )
+    return Histories(ptr, rows, weights, ts_ms, steps.ts_ms[at], steps.users[at])

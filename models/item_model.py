@@ -6,6 +6,7 @@ Both hold the same rows and the same sources, and at a frame's end the same `dig
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,19 +21,32 @@ from millstream.models.frame import (
     pack_array,
     unpack_array,
 )
-from millstream.models.histories import Rows, Steps
+from millstream.models.fusion import Fusion, FusionParams
+from millstream.models.histories import Rows, Steps, histories_before
 from millstream.models.interaction import Interaction, InteractionBatch
 from millstream.models.item_rows import FREED_SHARE, ItemRows
 from millstream.models.repeats import Repeats
-from millstream.models.source import Source
+from millstream.models.scorer import Scorer
+from millstream.models.source import Part, Source
+
+
+FUSION: Final = "fusion"
+"""What the fusion is called among the parts; no source has that name."""
+GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 class ItemModel:
-    """Rows and sources, as of interaction `offset` (the next one to fold). Reads only."""
+    """Rows, sources and fusion, as of interaction `offset` (the next to fold). Reads only."""
 
-    def __init__(self, sources: Sequence[Source], items_max: int) -> None:
+    def __init__(
+        self, sources: Sequence[tuple[Source, int]], fusion: FusionParams, items_max: int, seed: int
+    ) -> None:
+        """Take each source with how many items it proposes a person."""
         self.rows = ItemRows(items_max)
-        self.sources = {source.name: source for source in sources}
+        self.sources = {source.name: source for source, _ in sources}
+        self.scorer = Scorer(sources, fusion.candidates_max)
+        self.fusion = Fusion(self.scorer.features, fusion, seed)
+        self._parts: dict[str, Part] = {**self.sources, FUSION: self.fusion}
         self.offset = 0
         self.newest_ts = 0
 
@@ -41,9 +55,9 @@ class ItemModel:
         return digest(self.rows.ids(), dict(self._read_arrays()))
 
     def _read_arrays(self) -> Iterator[tuple[str, Array]]:
-        for name, source in self.sources.items():
-            for part, array in source.read_arrays().items():
-                yield f"{name}.{part}", array
+        for name, part in self._parts.items():
+            for array_name, array in part.read_arrays().items():
+                yield f"{name}.{array_name}", array
 
     def _place(self, items: Sequence[tuple[int, str]]) -> None:
         for row, item in items:
@@ -82,8 +96,10 @@ class _Pending:
 class LearnedModel(ItemModel):
     """The fold of `interactions`: state(o) is a function of settings, seed and records [0, o)."""
 
-    def __init__(self, sources: Sequence[Source], items_max: int) -> None:
-        super().__init__(sources, items_max)
+    def __init__(
+        self, sources: Sequence[tuple[Source, int]], fusion: FusionParams, items_max: int, seed: int
+    ) -> None:
+        super().__init__(sources, fusion, items_max, seed)
         self._repeats = Repeats()
         self._used = np.zeros(64, np.int64)  # by row: number of the last step that met it
         self._steps = 0
@@ -130,9 +146,9 @@ class LearnedModel(ItemModel):
             return None
         self._pending = _Pending(self.offset)
         changes = {
-            name: {part: pack_array(array) for part, array in changed.items()}
-            for name, source in self.sources.items()
-            if (changed := source.changes())
+            name: {array_name: pack_array(array) for array_name, array in changed.items()}
+            for name, part in self._parts.items()
+            if (changed := part.changes())
         }
         return Frame(
             FORMAT,
@@ -150,8 +166,8 @@ class LearnedModel(ItemModel):
     def settle(self) -> None:
         """Begin a new frame without making one of what is pending: nobody follows."""
         self._pending = _Pending(self.offset)
-        for source in self.sources.values():
-            source.changes()
+        for part in self._parts.values():
+            part.changes()
 
     def take_touched(self) -> list[int]:
         """Return the rows learnt since the last call, each once."""
@@ -170,8 +186,8 @@ class LearnedModel(ItemModel):
             "fold.partitions": _strings(partitions),
             "fold.highest": np.array(offsets, np.int64),
         }
-        for name, source in self.sources.items():
-            state |= {f"{name}.{part}": array for part, array in source.arrays().items()}
+        for name, part in self._parts.items():
+            state |= {f"{name}.{array_name}": array for array_name, array in part.arrays().items()}
         return state
 
     def load(self, arrays: Mapping[str, Array]) -> None:
@@ -199,10 +215,24 @@ class LearnedModel(ItemModel):
             self._used[row] = self._steps
         self._touched.update(dict.fromkeys(rows))
         steps = self._as_steps(fresh, rows)
+        if self.fusion.params.learn:
+            self._learn_fusion(steps)
         for source in self.sources.values():
             source.learn(steps)
         self._pending.steps.append(steps)
         self._pending.bytes += 180 * len(steps) + 16 * len(steps.history)
+
+    def _learn_fusion(self, steps: Steps) -> None:
+        """Rank for a sample of these people as they were ranked for, and learn what they chose."""
+        numbers = np.arange(self._steps - len(steps), self._steps, dtype=np.uint64) * GOLDEN
+        drawn = (numbers >> np.uint64(11)) < np.uint64(self.fusion.params.sample * 2**53)
+        at = np.flatnonzero(drawn & (np.diff(steps.ptr) > 0))
+        if not len(at):
+            return
+        histories = histories_before(steps, at)
+        found = self.scorer.candidates(histories, histories.ptr, histories.rows)
+        features = self.scorer.score(histories, found)
+        self.fusion.learn(features, found, histories, steps.rows[at], steps.weights[at])
 
     def _row(self, item: str) -> int:
         row = self.rows.row(item)
@@ -278,7 +308,7 @@ class ModelReplica(ItemModel):
             if source.learns_from_steps and len(steps):
                 source.learn(steps)
         for name, changed in frame.changes.items():
-            self.sources[name].apply({part: unpack_array(p) for part, p in changed.items()})
+            self._parts[name].apply({part: unpack_array(p) for part, p in changed.items()})
         self.offset = frame.stop
         self.newest_ts = frame.newest_ts
 
@@ -291,10 +321,11 @@ def _load(model: ItemModel, arrays: Mapping[str, Array]) -> None:
     try:
         offset, newest_ts, _ = np.asarray(arrays["fold.offset"], np.int64).tolist()
         model.rows.load(_unstrings(arrays["fold.items"]))
-        for name, source in model.sources.items():
+        for source in model.sources.values():
             source.grow(len(model.rows))
+        for name, part in model._parts.items():
             prefix = f"{name}."
-            source.load(
+            part.load(
                 {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             )
     except (KeyError, ValueError) as error:

@@ -8,6 +8,7 @@ Readers hold item factors and their Gram matrix only: a user is folded in from t
 newest first, with weights w_k profile_decay^k (.174 against .141 for a flat profile).
 """
 
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
+from millstream.models.elementary import dot
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.mf_users import UserTable
@@ -23,10 +25,9 @@ from millstream.models.source import Arrays
 
 
 class MfParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of `mf`: factors a multiple of 4; `users_max` is rounded up to a power of two."""
+    """Settings of `mf`: factors a multiple of 8; `users_max` is rounded up to a power of two."""
 
-    weight: float = 1.0
-    factors: Annotated[int, msgspec.Meta(ge=4, le=256, multiple_of=4)] = 32
+    factors: Annotated[int, msgspec.Meta(ge=8, le=256, multiple_of=8)] = 32
     unobserved_weight: Annotated[float, msgspec.Meta(ge=0)] = 0.3
     ridge: Annotated[float, msgspec.Meta(gt=0)] = 4.0
     profile_items: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 30
@@ -40,6 +41,7 @@ class Mf:
 
     name = "mf"
     learns_from_steps = False
+    features = MappingProxyType({"mf": 0.1})
 
     def __init__(self, params: MfParams, seed: int = 0) -> None:
         """Start empty; the learner's tables are made when it first learns."""
@@ -101,8 +103,8 @@ class Mf:
         return np.empty((len(histories), 0), np.int32)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
-        """Return the dot product of folded-in user and item, (B, C); without a history 0."""
-        out = np.zeros(candidates.shape, np.float32)
+        """Return the dot product of folded-in user and item, (1, B, C); without a history 0."""
+        out = np.zeros((1, *candidates.shape), np.float32)
         p = self.params
         _score(
             self.factors[: self.rows],
@@ -114,7 +116,7 @@ class Mf:
             histories.rows,
             histories.weights,
             candidates,
-            out,
+            out[0],
         )
         return out
 
@@ -173,7 +175,4 @@ def _score(
         for c in range(candidates.shape[1]):
             row = candidates[b, c]
             if 0 <= row < len(factors):
-                total = np.float32(0.0)
-                for x in range(k):
-                    total += factors[row, x] * vector[x]
-                out[b, c] = total
+                out[b, c] = dot(vector, factors[row])

@@ -1,48 +1,86 @@
-"""What `co` and `sr` share: a source that is one graph of neighbours."""
+"""Item-item: one graph of neighbours, read in several ways, each a feature of its own.
 
-from typing import Annotated
+    s(i) = sum_k  w_k a_k E[j_k, i] / sqrt(n_j)      / sqrt(n_i) as a cosine
+
+`a_k` weighs the k-th newest item of the history, by its place or by its time before the newest:
+
+    co, co_short, co_long   E = co,   .8^k, .4^k, .98^k      cosine
+    sr, sr_short, sr_soon   E = sr,   .8^k, .5^k, by time    rules: what came after
+    near, near_short        E = near, by time, slow and fast cosine
+    walk                    E = near, a second step from the newest item's best neighbours
+
+Incremental item-item collaborative filtering (Huang et al. 2015, TencentRec) with both sums
+decayed by distance, sequential rules (Ludewig & Jannach 2018), and both by the wall clock. What
+each is worth to the fusion stands in docs/decisions/0007-learned-fusion.md.
+"""
+
+from types import MappingProxyType
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from millstream.models.arrays import missing
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.neighbours import Neighbours
+from millstream.models.pair_reading import because, retrieve, score
 from millstream.models.source import Arrays
 
-Proposals = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
-Width = Annotated[int, msgspec.Meta(ge=1, le=65_536)]
 Items = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Decay = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+PLACES: Final = ((0.8, 30), (0.4, 8), (0.98, 1_000), (0.8, 20), (0.5, 3))
+"""Decay and depth by which co, co_short, co_long, sr and sr_short weigh the history."""
+RETRIEVED: Final = ((0.8, 20), (0.5, 5))
+"""The same for what is proposed, by `co` and by `sr`."""
 
 
-class PairParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The settings both have; see each for its own."""
+class PairsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of `pairs`; times in seconds."""
 
-    weight: float = 1.0
-    proposals: Proposals = 100
-    width: Width = 128
+    proposals: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 210
+    rule_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.3
+    width: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 256
     pair_items: Items = 50
-    pair_decay: Decay = 1.0
+    pair_decay: Decay = 0.95
+    rule_items: Items = 20
+    rule_decay: Decay = 0.7
+    near_s: Seconds = 120.0
+    near_short_s: Seconds = 20.0
     profile_items: Items = 50
-    profile_decay: Decay = 1.0
 
 
 class Pairs:
-    """Pairs an interaction with the history it followed, weighing a pair less the longer ago.
+    """The graph of neighbours and its readings; proposes by `co` and by `sr` in turns."""
 
-    An edge from the k-th last item gains weight x history weight x pair_decay^k.
-    """
-
+    name = "pairs"
     learns_from_steps = True
+    features = MappingProxyType(
+        {
+            "co": 0.1,
+            "co_short": 0.1,
+            "co_long": 0.1,
+            "sr": 0.1,
+            "sr_short": 0.1,
+            "sr_soon": 0.0,
+            "near": 0.0,
+            "near_short": 0.0,
+            "walk": 0.0,
+        }
+    )
 
-    def __init__(self, name: str, params: PairParams, both: bool) -> None:
-        """Pair both ways and read as a cosine when `both`, else forward only."""
-        self.name = name
-        self.both = both
-        self.pair_decay = _powers(params.pair_decay, params.pair_items)
-        profile_decay = _powers(params.profile_decay, params.profile_items)
-        self.neighbours = Neighbours(params.width, profile_decay, cosine=both)
+    def __init__(self, params: PairsParams) -> None:
+        """Start empty."""
+        self.params = params
+        depth = params.profile_items
+        self.places = np.stack([_powers(decay, n, depth) for decay, n in PLACES], axis=1)
+        self.retrieved = np.stack([_powers(decay, n, depth) for decay, n in RETRIEVED], axis=1)
+        pairs = _powers(params.pair_decay, params.pair_items, params.pair_items)
+        n = min(params.rule_items, params.pair_items)
+        rules = _powers(params.rule_decay, n, n)
+        self.neighbours = Neighbours(params.width, pairs, rules, params.near_s)
 
     def grow(self, rows: int) -> None:
         """Make room for item rows 0 .. rows - 1."""
@@ -54,7 +92,7 @@ class Pairs:
 
     def learn(self, steps: Steps) -> None:
         """Pair each item with what it followed."""
-        self.neighbours.learn(steps, self.pair_decay, self.both)
+        self.neighbours.learn(steps)
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return nothing: replicas learn from the steps."""
@@ -64,16 +102,21 @@ class Pairs:
         """Do nothing: replicas learn from the steps."""
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
-        """Return the k items that weigh most, (B, k), best first, padded with -1."""
-        return self.neighbours.retrieve(histories, k)
+        """Return k items, (B, k), padded with -1: the best by `co` and by `sr` in turns."""
+        top = missing(len(histories), k)
+        retrieve(self.neighbours, histories, self.retrieved, self.params.rule_share, top)
+        return top
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
-        """Return the weight reaching each candidate, (B, C), at least 0; unknown rows 0."""
-        return self.neighbours.score(histories, candidates)
+        """Return each reading of each candidate, (9, B, C), at least 0; unknown rows 0."""
+        out = np.zeros((len(self.features), *candidates.shape), np.float32)
+        near_s = (self.params.near_s, self.params.near_short_s)
+        score(self.neighbours, histories, self.places, near_s, candidates, out)
+        return out
 
     def because(self, histories: Histories, listed: Rows) -> Rows:
         """Return the history row that weighs most in each listed row (B, n), or -1."""
-        return self.neighbours.because(histories, listed)
+        return because(self.neighbours, histories, self.places[:, 0].copy(), listed)
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the graph."""
@@ -88,5 +131,8 @@ class Pairs:
         self.neighbours.load(arrays)
 
 
-def _powers(decay: float, n: int) -> npt.NDArray[np.float32]:
-    return (np.float64(decay) ** np.arange(n)).astype(np.float32)
+def _powers(decay: float, n: int, length: int) -> npt.NDArray[np.float32]:
+    """Return decay^0, decay^1 .. of which the first n count, the rest up to `length` is 0."""
+    powers = np.float64(decay) ** np.arange(length)
+    powers[n:] = 0.0
+    return powers.astype(np.float32)

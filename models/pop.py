@@ -1,25 +1,33 @@
-"""Popularity with a half-life, and what is trending: the same with a shorter one."""
+"""Popularity with a half-life, what is trending, and how old, how frequent, how recent an item is.
 
-from typing import Annotated
+Five features: `pop` and `trend`, decayed counts; `since`, log(1 + interactions since the item's
+last); `count`, log(1 + its weight so far); `age`, log(1 + s from its first to the person's newest).
+"""
+
+from types import MappingProxyType
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown, missing
+from millstream.models.elementary import signed_log
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.source import Arrays
 
 Doubles = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 
-SCALE_MAX = 1e12
+SCALE_MAX: Final = 1e12
+NEVER: Final = -1
+"""Stands in `first_ms` and `last` for an item that nobody met."""
 
 
 class PopParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of `pop`; half-lives are counted in interactions."""
 
-    weight: float = 0.02
     proposals: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 60
     half_life: Annotated[float, msgspec.Meta(gt=0)] = 5000.0
     trending_half_life: Annotated[float, msgspec.Meta(gt=0)] = 500.0
@@ -79,11 +87,9 @@ class Decayed:
 
     def read(self, rows: Rows) -> Scores:
         """Return the decayed counts of rows (B, C); 0 for rows unknown or below 0."""
-        out = np.zeros(rows.shape, np.float32)
-        counts = self.counts[: self.rows]
-        everybody = np.zeros(len(rows) + 1, np.int64)
-        _score(counts, self.scale, counts, self.scale, everybody, rows, out)
-        return out
+        known = (rows >= 0) & (rows < self.rows)
+        counts = self.counts[np.where(known, rows, 0)] if self.rows else np.zeros(rows.shape)
+        return np.where(known, counts / self.scale, 0.0).astype(np.float32)
 
     def arrays(self) -> tuple[Doubles, Doubles]:
         """Return (counts, scale)."""
@@ -107,34 +113,45 @@ class Decayed:
 
 
 class Pop:
-    """Scores by popularity; proposes what is popular and what is trending in turns.
-
-    Its weight in the fusion is small (0 and below did not rank worse): it decides where the
-    others say nothing, for people without a history.
-    """
+    """Scores by popularity and age; proposes what is popular and what is trending in turns."""
 
     name = "pop"
     learns_from_steps = True
+    features = MappingProxyType({"pop": 0.1, "trend": 0.0, "since": 0.0, "count": 0.0, "age": 0.0})
 
     def __init__(self, params: PopParams) -> None:
         """Start empty."""
         self.popular = Decayed(params.half_life, params.head)
         self.trending = Decayed(params.trending_half_life, params.head)
+        self.rows = 0
+        self.steps = np.zeros(1, np.int64)
+        self.totals: Doubles = np.zeros(0, np.float64)
+        self.last: Longs = np.zeros(0, np.int64)  # number of the step that met it last
+        self.first_ms: Longs = np.zeros(0, np.int64)
 
     def grow(self, rows: int) -> None:
         """Make room for item rows 0 .. rows - 1."""
         self.popular.grow(rows)
         self.trending.grow(rows)
+        self.totals = grown(self.totals, rows)
+        self.last = grown(self.last, rows)
+        self.first_ms = grown(self.first_ms, rows)
+        if rows > self.rows:
+            self._begin(slice(self.rows, rows))
+            self.rows = rows
 
     def forget(self, rows: Rows) -> None:
-        """Set these items' counts to 0."""
+        """Set these items back to where they began."""
         self.popular.forget(rows)
         self.trending.forget(rows)
+        self._begin(rows)
 
     def learn(self, steps: Steps) -> None:
         """Count the interactions."""
         self.popular.add(steps.rows, steps.weights)
         self.trending.add(steps.rows, steps.weights)
+        arrays = (self.steps, self.totals, self.last, self.first_ms)
+        _count(*arrays, steps.rows, steps.weights, steps.ts_ms)
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return nothing: replicas learn from the steps."""
@@ -150,15 +167,26 @@ class Pop:
         return np.repeat(turns[None, :], len(histories), axis=0)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
-        """Return decayed counts, (B, C): what is popular, to strangers what is trending."""
-        scores = np.zeros(candidates.shape, np.float32)
-        popular = (self.popular.counts[: self.popular.rows], self.popular.scale)
-        trending = (self.trending.counts[: self.trending.rows], self.trending.scale)
-        _score(*popular, *trending, histories.ptr, candidates, scores)
-        return scores
+        """Return the five features, (5, B, C); to strangers `pop` is what is trending."""
+        out = np.zeros((len(self.features), *candidates.shape), np.float32)
+        _score(
+            self.popular.counts[: self.rows],
+            self.popular.scale,
+            self.trending.counts,
+            self.trending.scale,
+            self.totals,
+            self.last,
+            self.first_ms,
+            int(self.steps[0]),
+            histories.ptr,
+            histories.ts_ms,
+            candidates,
+            out,
+        )
+        return out
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return counts and their scales."""
+        """Return counts, their scales, and when each item was met."""
         popular, popular_scale = self.popular.arrays()
         trending, trending_scale = self.trending.arrays()
         return {
@@ -166,16 +194,49 @@ class Pop:
             "popular_scale": popular_scale,
             "trending": trending,
             "trending_scale": trending_scale,
+            "steps": self.steps,
+            "totals": self.totals[: self.rows],
+            "last": self.last[: self.rows],
+            "first_ms": self.first_ms[: self.rows],
         }
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return counts and their scales: the heads follow from them."""
+        """Return the same: the heads follow from the counts."""
         return self.read_arrays()
 
     def load(self, arrays: Arrays) -> None:
-        """Replace the counts."""
+        """Replace the state."""
         self.popular.load(arrays["popular"], arrays["popular_scale"])
         self.trending.load(arrays["trending"], arrays["trending_scale"])
+        self.steps = np.array(arrays["steps"], np.int64)
+        self.totals = np.array(arrays["totals"], np.float64)
+        self.last = np.array(arrays["last"], np.int64)
+        self.first_ms = np.array(arrays["first_ms"], np.int64)
+        self.rows = len(self.totals)
+
+    def _begin(self, rows: Rows | slice) -> None:
+        self.totals[rows] = 0.0
+        self.last[rows] = NEVER
+        self.first_ms[rows] = NEVER
+
+
+@kernel
+def _count(
+    steps: Longs,
+    totals: Doubles,
+    last: Longs,
+    first_ms: Longs,
+    rows: Rows,
+    weights: npt.NDArray[np.float32],
+    ts_ms: Longs,
+) -> None:
+    for n in range(len(rows)):
+        row = rows[n]
+        steps[0] += 1
+        totals[row] += weights[n]
+        last[row] = steps[0]
+        if first_ms[row] == NEVER:
+            first_ms[row] = ts_ms[n]
 
 
 @kernel
@@ -210,18 +271,29 @@ def _score(
     popular_scale: float,
     trending: Doubles,
     trending_scale: float,
-    ptr: npt.NDArray[np.int64],
+    totals: Doubles,
+    last: Longs,
+    first_ms: Longs,
+    steps: int,
+    ptr: Longs,
+    ts_ms: Longs,
     rows: Rows,
     out: Scores,
 ) -> None:
     for b in range(len(rows)):
         stranger = ptr[b] == ptr[b + 1]
-        counts = trending if stranger else popular
-        scale = trending_scale if stranger else popular_scale
+        newest = np.int64(0) if stranger else ts_ms[ptr[b]]
         for c in range(rows.shape[1]):
             row = rows[b, c]
-            if 0 <= row < len(counts):
-                out[b, c] = counts[row] / scale
+            if not (0 <= row < len(popular)) or last[row] == NEVER:
+                continue
+            out[1, b, c] = trending[row] / trending_scale
+            out[0, b, c] = out[1, b, c] if stranger else popular[row] / popular_scale
+            out[2, b, c] = steps - last[row]
+            out[3, b, c] = totals[row]
+            out[4, b, c] = max(newest - first_ms[row], 0) * 0.001
+        for x in range(2, 5):
+            signed_log(out[x, b])
 
 
 @kernel

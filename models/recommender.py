@@ -10,7 +10,7 @@ import numpy.typing as npt
 from millstream.models.arrays import missing
 from millstream.models.catalogue import Catalogue
 from millstream.models.event import EventWeights
-from millstream.models.fusion import FusionParams, Ranked, candidates, rank
+from millstream.models.fusion import Ranked
 from millstream.models.histories import Histories, Rows
 from millstream.models.interaction import hash64
 from millstream.models.item_model import ItemModel
@@ -57,8 +57,6 @@ class Recommender:
     def __init__(
         self,
         model: ItemModel,
-        source_weights: Sequence[tuple[str, float, int]],
-        fusion: FusionParams,
         weights: EventWeights,
         *,
         history_max: int,
@@ -66,14 +64,13 @@ class Recommender:
         repeats: bool,
         user_key: bytes = b"",
     ) -> None:
-        """Take the sources as (name, weight in the fusion, proposals), in the model's order."""
         self.model = model
-        self._sources = [(model.sources[name], w, k) for name, w, k in source_weights]
-        self._names = [name for name, _, _ in source_weights]
+        self._names = list(model.scorer.features)
         self._explain = [
-            (n, s) for n, (s, _, _) in enumerate(self._sources) if isinstance(s, Explains)
+            ([self._names.index(name) for name in source.features], source)
+            for source in model.sources.values()
+            if isinstance(source, Explains)
         ]
-        self._fusion = fusion
         self._weights = weights
         self._history_max = history_max
         self._length = length
@@ -129,12 +126,11 @@ class Recommender:
         Without `repeats` nothing is listed that the person has met; what the profile keeps only
         as a hash counts too.
         """
-        proposals = [source.retrieve(histories, k) for source, _, k in self._sources if k]
         ptr, excluded = self._excluded(requests)
         rows = self.model.rows
         # One moment for the batch: the masks of its requests differ only across an item's turn.
         closed = catalogue.closed_rows(rows, rows.changes, max(r.now_ms for r in requests))
-        found = candidates(proposals, ptr, excluded, closed, self._fusion.candidates_max)
+        found = self.model.scorer.candidates(histories, ptr, excluded, closed)
         if not self._repeats:
             for b, request in enumerate(requests):
                 if len(request.profile.seen):
@@ -144,9 +140,8 @@ class Recommender:
 
     def fuse(self, histories: Histories, found: Rows, n: int) -> Ranked:
         """Return the n best candidates of each user."""
-        scores = [source.score(histories, found) for source, _, _ in self._sources]
-        weights = [weight for _, weight, _ in self._sources]
-        return rank(found, scores, weights, n, self._fusion.squash)
+        features = self.model.scorer.score(histories, found)
+        return self.model.fusion.rank(features, found, histories, n)
 
     def _excluded(self, requests: Sequence[Request]) -> tuple[npt.NDArray[np.int64], Rows]:
         """Return the rows each person is not shown: all that was met, or, with repeats, removed."""
@@ -160,7 +155,7 @@ class Recommender:
         return np.array(counts, np.int64), np.array(excluded, np.int32)
 
     def _entries(self, histories: Histories, found: Ranked) -> list[list[Listed]]:
-        strongest = found.sources()
+        strongest = found.features()
         because = self._because(histories, found.rows, strongest)
         strangers = np.diff(histories.ptr) == 0
         strongest[strangers] = len(self._names)
@@ -179,8 +174,8 @@ class Recommender:
 
     def _because(self, histories: Histories, rows: Rows, strongest: npt.NDArray[np.int64]) -> Rows:
         speakers = missing(*rows.shape)
-        for n, source in self._explain:
-            mine = strongest == n
+        for features, source in self._explain:
+            mine = np.isin(strongest, features)
             if mine.any():
                 said = source.because(histories, np.where(mine, rows, NOBODY))
                 speakers = np.where(mine, said, speakers)

@@ -7,6 +7,7 @@ without those, .093 with ten).
 """
 
 from collections.abc import Iterator, MutableMapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -33,7 +34,6 @@ three items every draw would hit what was just learnt."""
 class RiverMfParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of `river_mf`. `users_max` is rounded up to a power of two."""
 
-    weight: float = 0.1
     factors: Annotated[int, msgspec.Meta(ge=1, le=512)] = 16
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 0.05
     negatives: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10
@@ -45,6 +45,7 @@ class RiverMf:
 
     name = "river_mf"
     learns_from_steps = True
+    features = MappingProxyType({"river_mf": 0.0})
 
     def __init__(self, params: RiverMfParams, seed: int = 0) -> None:
         """Start empty."""
@@ -111,8 +112,8 @@ class RiverMf:
         return np.empty((len(histories), 0), np.int32)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
-        """Return River's prediction without its side effects, (B, C); strangers by item bias."""
-        out = np.zeros(candidates.shape, np.float32)
+        """Return River's prediction without its side effects, (1, B, C); strangers by bias."""
+        out = np.zeros((1, *candidates.shape), np.float32)
         mean = self._river.global_mean.get()
         _score(
             mean,
@@ -123,7 +124,7 @@ class RiverMf:
             self.user_biases,
             histories.users,
             candidates,
-            out,
+            out[0],
         )
         return out
 

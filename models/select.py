@@ -11,7 +11,7 @@ Keys = npt.NDArray[np.int64]
 
 BUCKET_SHIFT: Final = 51  # of a 64-bit key: sign, exponent and 4 bits of mantissa remain
 BUCKETS: Final = 8192
-PRUNED_FROM: Final = 256
+PRUNED_FROM: Final = 128
 ROW_MASK: Final = 0xFFFFFFFF
 
 

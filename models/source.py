@@ -1,7 +1,7 @@
 """What every scorer of items is: a small interface, so that a source is one file and one line."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,27 @@ from millstream.models.histories import Histories, Rows, Scores, Steps
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
-class Source(Protocol):
-    """A part of the item model: learns from interactions, proposes and scores items.
+class Part(Protocol):
+    """A part of the item model that learns in LEARN and is read in every replica."""
+
+    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return what replicas lack since the last call, and begin anew; {} for nothing."""
+
+    def apply(self, changes: Arrays) -> None:
+        """Take in what another instance's `changes` returned."""
+
+    def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return what replicas hold, by name, trimmed to the rows in use: the digest's material."""
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the whole learner's state, by name: the snapshot's material."""
+
+    def load(self, arrays: Arrays) -> None:
+        """Replace the state by what `arrays` returned (or a replica by its `read_arrays`)."""
+
+
+class Source(Part, Protocol):
+    """A part that proposes and scores items: it gives the fusion one or more features.
 
     LEARN owns the learner and calls `learn` in log order. A replica is the same class: it is
     given the same steps when `learns_from_steps`, and otherwise the rows that `changes` returned.
@@ -25,6 +44,9 @@ class Source(Protocol):
     learns_from_steps: bool
     """True: replicas call `learn` themselves. False: replicas only `apply` what `changes` gave."""
 
+    features: ClassVar[Mapping[str, float]]
+    """The name of each feature that `score` returns, with the weight the fusion starts from."""
+
     def grow(self, rows: int) -> None:
         """Make room for item rows 0 .. rows - 1; never shrinks."""
 
@@ -34,12 +56,6 @@ class Source(Protocol):
     def learn(self, steps: Steps) -> None:
         """Take interactions into the state, one after another; how they are cut must not show."""
 
-    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return what replicas lack since the last call, and begin anew; {} for step learners."""
-
-    def apply(self, changes: Arrays) -> None:
-        """Take in what another instance's `changes` returned."""
-
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return up to k proposals a user, shape (B, k), best first, padded with -1.
 
@@ -47,16 +63,7 @@ class Source(Protocol):
         """
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
-        """Return one score a candidate, shape and order of `candidates` (B, C), finite.
+        """Return each feature of each candidate (B, C), shape (F, B, C), finite.
 
         Padding (-1) scores 0. Unknown rows and empty histories score 0 or a prior.
         """
-
-    def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return what replicas hold, by name, trimmed to the rows in use: the digest's material."""
-
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return the whole learner's state, by name: the snapshot's material."""
-
-    def load(self, arrays: Arrays) -> None:
-        """Replace the state by what `arrays` returned (or a replica by its `read_arrays`)."""

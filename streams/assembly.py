@@ -42,31 +42,31 @@ def no_failpoint(name: str) -> None:
     """Let every failpoint pass."""
 
 
-def new_sources(settings: Settings) -> list[Source]:
-    """Return the sources that the settings name, empty."""
+def new_sources(settings: Settings) -> list[tuple[Source, int]]:
+    """Return the sources that the settings name, empty, with how much each proposes."""
+    params = {name: getattr(settings, name) for name in settings.model.sources}
     return [
-        new_source(name, getattr(settings, name), settings.model.seed)
-        for name in settings.model.sources
+        (new_source(name, p, settings.model.seed), getattr(p, "proposals", 0))
+        for name, p in params.items()
     ]
 
 
 def new_learned_model(settings: Settings) -> LearnedModel:
     """Return an empty item model that learns."""
-    return LearnedModel(new_sources(settings), settings.model.items_max)
+    model = settings.model
+    return LearnedModel(new_sources(settings), settings.fusion, model.items_max, model.seed)
 
 
 def new_replica_model(settings: Settings) -> ModelReplica:
     """Return an empty item model that follows frames."""
-    return ModelReplica(new_sources(settings), settings.model.items_max)
+    model = settings.model
+    return ModelReplica(new_sources(settings), settings.fusion, model.items_max, model.seed)
 
 
 def new_recommender(settings: Settings, model: ItemModel) -> Recommender:
     """Return what ranks with a model."""
-    params = {name: getattr(settings, name) for name in model.sources}
     return Recommender(
         model,
-        [(name, p.weight, getattr(p, "proposals", 0)) for name, p in params.items()],
-        settings.fusion,
         settings.weights,
         history_max=settings.model.history_max,
         length=settings.list.length,

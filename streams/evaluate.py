@@ -100,7 +100,7 @@ def evaluate(
     catalogue = Catalogue()
     profiles: dict[str, Profile] = {}
     met: dict[str, set[str]] = {}
-    found = Evaluation(len(events), {name: [] for name in ("fused", *model.sources)})
+    found = Evaluation(len(events), {name: [] for name in ("fused", *model.scorer.features)})
     random = np.random.default_rng(seed)
     for n in range(len(events)):
         user, item = events.users[n], events.items[n]
@@ -157,8 +157,10 @@ def _score(
     unseen[[r for r in model.rows.rows(list(known)) if r >= 0]] = False
     every = np.flatnonzero(unseen).astype(np.int32)
     place = int(np.searchsorted(every, row))
-    for name, source in model.sources.items():
-        found.ranks[name].append(_rank(source.score(histories, every[None, :])[0], place, tie))
+    for name, scores in zip(
+        model.scorer.features, model.scorer.score(histories, every[None, :]), strict=True
+    ):
+        found.ranks[name].append(_rank(scores[0], place, tie))
 
 
 def _rank(scores: npt.NDArray[np.float32], place: int, tie: float) -> int:

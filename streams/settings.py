@@ -6,14 +6,14 @@ from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
-from millstream.models.co import CoParams
 from millstream.models.event import EventWeights
+from millstream.models.fism import FismParams
 from millstream.models.fusion import FusionParams
 from millstream.models.mf import MfParams
+from millstream.models.pairs import PairsParams
 from millstream.models.pop import PopParams
 from millstream.models.profile import ProfileParams
 from millstream.models.river_mf import RiverMfParams
-from millstream.models.sr import SrParams
 
 TopicName = Annotated[
     str,
@@ -64,7 +64,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1, description="text that is not e
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
-SourceName = Literal["co", "sr", "pop", "mf", "river_mf"]
+SourceName = Literal["pairs", "pop", "mf", "fism", "river_mf"]
 
 Role = Literal["clicks", "views", "feedback"]
 """Which of the event topics, whatever a team calls them; one partition count for all three."""
@@ -140,10 +140,10 @@ class ModelSettings(Section, frozen=True):
     """The item model: its sources, by name, and the bounds that they share."""
 
     sources: Annotated[tuple[SourceName, ...], msgspec.Meta(min_length=1)] = (
-        "co",
-        "sr",
+        "pairs",
         "pop",
         "mf",
+        "fism",
     )
     items_max: Count = 200_000
     history_max: Count = 50
@@ -199,10 +199,10 @@ class Settings(Section, frozen=True):
     weights: EventWeights = EventWeights()
     profile: ProfileParams = ProfileParams()
     model: ModelSettings = ModelSettings()
-    co: CoParams = CoParams()
-    sr: SrParams = SrParams()
+    pairs: PairsParams = PairsParams()
     pop: PopParams = PopParams()
     mf: MfParams = MfParams()
+    fism: FismParams = FismParams()
     river_mf: RiverMfParams = RiverMfParams()
     fusion: FusionParams = FusionParams()
     list: ListSettings = ListSettings()

@@ -99,12 +99,12 @@ class SharedLists:
         self._patience.call(lambda: self._store.write_shared(name, value))  # type: ignore[arg-type]
 
     def _write_neighbours(self, model: LearnedModel, rows: Sequence[int], now_ms: int) -> None:
-        source = model.sources.get("co")
+        source = model.sources.get("pairs")
         if source is None or not rows:
             return
         alone = _alone(rows, now_ms)
         found: Rows = source.retrieve(alone, NEIGHBOURS + 1)
-        scores = source.score(alone, found)
+        scores = source.score(alone, found)[0]
         similar = {}
         for row, others, worth in zip(rows, found.tolist(), scores.tolist(), strict=True):
             entries = [

@@ -1,0 +1,235 @@
+"""The arithmetic of fusion: standardise, a linear score, one Newton step, a small network.
+
+Everything is strict: loops run over candidates or hidden units, which vectorises, and sums keep
+their order. `z` is (K, C) float32: features by candidates, of which the first n count.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from millstream.models.elementary import dot, exponential, signed_log, total
+from millstream.models.histories import Rows, Scores
+from millstream.models.jit import kernel
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+SD_MIN: Final = np.float32(1e-9)
+CURVED_FROM: Final = np.float32(1e-3)
+"""Candidates of less probability are left out of the curvature: they are many and say little."""
+PIVOT_MIN: Final = 1e-9
+ONE: Final = np.float32(1.0)
+ADAM_MEAN: Final = np.float32(0.9)
+ADAM_SQUARE: Final = np.float32(0.999)
+ADAM_TINY: Final = np.float32(1e-6)
+
+
+@kernel
+def standardise(
+    candidates: Rows, features: Scores, b: int, listed: Rows, place: Rows, z: Floats
+) -> int:
+    """Write user b's features as signed logs of z-scores over the candidates; return how many.
+
+    `listed` gets the candidates' rows without padding, `place` where each stood. A feature that
+    is the same for all is 0 for all.
+    """
+    n = 0
+    for c in range(candidates.shape[1]):
+        if candidates[b, c] >= 0:
+            listed[n] = candidates[b, c]
+            place[n] = c
+            n += 1
+    share = np.float32(1.0 / max(n, 1))
+    squares = np.empty(n, np.float32)
+    for k in range(len(z)):
+        row = z[k][:n]
+        for q in range(n):
+            row[q] = features[k, b, place[q]]
+        mean = total(row) * share
+        for q in range(n):
+            row[q] -= mean
+            squares[q] = row[q] * row[q]
+        inverse = ONE / (np.sqrt(total(squares) * share) + SD_MIN)
+        for q in range(n):
+            row[q] *= inverse
+        signed_log(row)
+    return n
+
+
+@kernel
+def linear(z: Floats, n: int, weights: Floats, out: Floats) -> None:
+    """Write the weighted sum of the features of each candidate."""
+    for q in range(n):
+        out[q] = 0.0
+    for k in range(len(z)):
+        for q in range(n):
+            out[q] += weights[k] * z[k, q]
+
+
+@kernel
+def probabilities(scores: Floats, n: int, out: Floats) -> None:
+    """Write the softmax of the first n scores."""
+    most = scores[0]
+    for q in range(n):
+        most = max(most, scores[q])
+    for q in range(n):
+        out[q] = scores[q] - most
+    exponential(out[:n])
+    inverse = ONE / total(out[:n])
+    for q in range(n):
+        out[q] *= inverse
+
+
+@kernel
+def newton(
+    z: Floats,
+    n: int,
+    p: Floats,
+    target: int,
+    worth: float,
+    own: Doubles,
+    own_curvature: Doubles,
+    shared: Doubles,
+    shared_curvature: Doubles,
+) -> None:
+    """Move both weight vectors by one Newton step towards the target under the softmax `p`.
+
+    A choice of less worth moves them less. The curvatures gather the covariance of the features under p: w += A^-1 (z_y - E z).
+    """
+    k = len(z)
+    mean, curved = np.zeros(k), np.zeros(k)
+    square = np.zeros((k, k))
+    mass = 0.0
+    one = np.empty(k)
+    for q in range(n):
+        if p[q] < 1e-6:
+            continue
+        for x in range(k):
+            one[x] = z[x, q]
+            mean[x] += p[q] * one[x]
+        if p[q] > CURVED_FROM:
+            mass += p[q]
+            for x in range(k):
+                weighed = p[q] * one[x]
+                curved[x] += weighed
+                for y in range(k):
+                    square[x, y] += weighed * one[y]
+    if mass > 0.0:
+        for x in range(k):
+            for y in range(k):
+                covariance = worth * (square[x, y] - curved[x] * curved[y] / mass)
+                own_curvature[x, y] += covariance
+                shared_curvature[x, y] += covariance
+    for x in range(k):
+        one[x] = worth * (z[x, target] - mean[x])
+    add_solution(own_curvature, one, own)
+    add_solution(shared_curvature, one, shared)
+
+
+@kernel
+def add_solution(a: Doubles, b: Doubles, out: Doubles) -> None:
+    """Add the solution x of a x = b to `out`, `a` positive definite: Cholesky."""
+    n = len(b)
+    low = np.empty((n, n))
+    x = np.empty(n)
+    for i in range(n):
+        for j in range(i + 1):
+            rest = a[i, j]
+            for k in range(j):
+                rest -= low[i, k] * low[j, k]
+            low[i, j] = np.sqrt(max(rest, PIVOT_MIN)) if i == j else rest / low[j, j]
+    for i in range(n):
+        rest = b[i]
+        for k in range(i):
+            rest -= low[i, k] * x[k]
+        x[i] = rest / low[i, i]
+    for i in range(n - 1, -1, -1):
+        rest = x[i]
+        for k in range(i + 1, n):
+            rest -= low[k, i] * x[k]
+        x[i] = rest / low[i, i]
+    for i in range(n):
+        out[i] += x[i]
+
+
+@kernel
+def forward(
+    inputs: Floats, n: int, into: Floats, bias: Floats, out: Floats, hidden: Floats, scores: Floats
+) -> None:
+    """Add the network's word to the scores of n candidates; inputs (n, D), hidden (n, H) work.
+
+    softsign(inputs `into` + bias) . out; softsign ranks as tanh does and costs a tenth. D is a
+    multiple of 4: four inputs at a time.
+    """
+    d, h = into.shape
+    for q in range(n):
+        unit = hidden[q]
+        for x in range(h):
+            unit[x] = bias[x]
+        for k in range(0, d, 4):
+            w0, w1, w2, w3 = into[k], into[k + 1], into[k + 2], into[k + 3]
+            i0, i1, i2, i3 = inputs[q, k], inputs[q, k + 1], inputs[q, k + 2], inputs[q, k + 3]
+            for x in range(h):
+                unit[x] += (i0 * w0[x] + i1 * w1[x]) + (i2 * w2[x] + i3 * w3[x])
+        for x in range(h):
+            unit[x] = unit[x] / (ONE + abs(unit[x]))
+        scores[q] += dot(out, unit)
+
+
+@kernel
+def backward(
+    inputs: Floats,
+    n: int,
+    target: int,
+    p: Floats,
+    worth: float,
+    out: Floats,
+    hidden: Floats,
+    into_gradient: Floats,
+    bias_gradient: Floats,
+    out_gradient: Floats,
+) -> None:
+    """Write the gradient of the target's log-probability, after `forward` and the softmax `p`.
+
+    Overwrites `hidden` and, behind the n-th, up to three rows of it and of `inputs`, which must
+    have them: four candidates at a time.
+    """
+    d, h = into_gradient.shape
+    into_gradient[:] = 0.0
+    bias_gradient[:] = 0.0
+    out_gradient[:] = 0.0
+    for q in range(n):
+        miss = np.float32(worth) * ((ONE if q == target else np.float32(0.0)) - p[q])
+        unit = hidden[q]
+        for x in range(h):
+            out_gradient[x] += miss * unit[x]
+            rest = ONE - abs(unit[x])
+            unit[x] = miss * out[x] * rest * rest
+            bias_gradient[x] += unit[x]
+    for q in range(n, (n + 3) // 4 * 4):
+        hidden[q] = 0.0
+        inputs[q] = 0.0
+    for k in range(d):
+        gradient = into_gradient[k]
+        for q in range(0, n, 4):
+            s0, s1, s2, s3 = hidden[q], hidden[q + 1], hidden[q + 2], hidden[q + 3]
+            i0, i1, i2, i3 = inputs[q, k], inputs[q + 1, k], inputs[q + 2, k], inputs[q + 3, k]
+            for x in range(h):
+                gradient[x] += (i0 * s0[x] + i1 * s1[x]) + (i2 * s2[x] + i3 * s3[x])
+
+
+@kernel
+def adam(
+    weights: Floats, gradient: Floats, moments: Floats, step: int, rate: float, decay: float
+) -> None:
+    """Climb the gradient by one step of Adam (Kingma & Ba 2015), moments (2, len(weights))."""
+    first = np.float32(1.0 / (1.0 - 0.9 ** min(step, 200)))
+    second = np.float32(1.0 / (1.0 - 0.999 ** min(step, 20_000)))
+    for k in range(len(weights)):
+        g = gradient[k] - np.float32(decay) * weights[k]
+        moments[0, k] = ADAM_MEAN * moments[0, k] + (ONE - ADAM_MEAN) * g
+        moments[1, k] = ADAM_SQUARE * moments[1, k] + (ONE - ADAM_SQUARE) * g * g
+        step_size = np.float32(rate) * (moments[0, k] * first)
+        weights[k] += step_size / (np.sqrt(moments[1, k] * second) + ADAM_TINY)
