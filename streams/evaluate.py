@@ -23,7 +23,7 @@ from millstream.models.recommender import Request
 from millstream.streams.assembly import new_learned_model, new_recommender
 from millstream.streams.evaluation import FUSED, Evaluation
 from millstream.streams.interactions import interaction_of
-from millstream.streams.leave_last_out import held_out
+from millstream.streams.leave_last_out import HeldOut, held_out
 from millstream.streams.listed import Lists
 from millstream.streams.ranks import fused_rank, source_names, source_ranks
 from millstream.streams.settings import Settings
@@ -67,7 +67,7 @@ class Events(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to evaluate: every `every`-th event from `first` on is scored, all are learnt.
+    """How to evaluate: every `every`-th event from `first` on is scored, all up to `stop` learnt.
 
     Without `sources` only the fused list is ranked, which takes half the time; with `lists` what
     they are like is summed up too.
@@ -76,6 +76,7 @@ class Plan:
     protocol: Literal["prequential", "leave-last-out"] = "prequential"
     every: int = 1
     first: int = 0
+    stop: int | None = None
     seed: int = 0
     sources: bool = True
     lists: bool = False
@@ -122,13 +123,14 @@ class _Replay:
         self._targets = _targets(events, settings)
         self._names = source_names(self._model) if plan.sources else []
         lists = Lists() if plan.lists else None
-        self.found = Evaluation(len(events), plan.protocol, [FUSED, *self._names], lists)
+        self._stop = len(events) if plan.stop is None else min(plan.stop, len(events))
+        self.found = Evaluation(self._stop, plan.protocol, [FUSED, *self._names], lists)
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Replay the whole file."""
         last = self._plan.protocol == "leave-last-out"
-        held = held_out(self._events, self._targets, self._settings.list.repeats) if last else None
-        for n in range(len(self._events)):
+        held = self._held_out() if last else None
+        for n in range(self._stop):
             if held is None or n not in held.withheld:
                 event = self._event(n)
                 person = self._people.setdefault(event.user, Person())
@@ -142,7 +144,12 @@ class _Replay:
             person = self._people.get(event.user, Person())
             # People may have gone on after the event that is held out; nothing is of the future.
             self._rank(n, event, person, max([event.ts, *person.profile.ts[-1:]]))
-        progress(len(self._events))
+        progress(self._stop)
+
+    def _held_out(self) -> HeldOut:
+        of = slice(self._stop)
+        users, items = self._events.users[of], self._events.items[of]
+        return held_out(users, items, self._targets[of], self._settings.list.repeats)
 
     def _event(self, n: int) -> Event:
         e = self._events

@@ -7,17 +7,6 @@ counts once, however much they do. It is no forecast of production; `prequential
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-
-class _Events(Protocol):
-    @property
-    def users(self) -> Sequence[str]:
-        """Return each event's user."""
-
-    @property
-    def items(self) -> Sequence[str]:
-        """Return each event's item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +17,18 @@ class HeldOut:
     withheld: frozenset[int]
 
 
-def held_out(events: _Events, targets: Sequence[bool], repeats: bool = False) -> HeldOut:
-    """Return each person's last event that is one of the `targets`.
+def held_out(
+    users: Sequence[str], items: Sequence[str], targets: Sequence[bool], repeats: bool = False
+) -> HeldOut:
+    """Return each user's last event that is one of the `targets`; the events are in time order.
 
     Unless items repeat, all that the person did with that item is withheld too: a list leaves
     out what its person has met.
     """
-    last = {user: n for n, user in enumerate(events.users) if targets[n]}
+    last = {user: n for n, user in enumerate(users) if targets[n]}
     withheld = set(last.values())
     if not repeats:
-        for n, (user, item) in enumerate(zip(events.users, events.items, strict=True)):
-            if user in last and events.items[last[user]] == item:
+        for n, (user, item) in enumerate(zip(users, items, strict=True)):
+            if user in last and items[last[user]] == item:
                 withheld.add(n)
     return HeldOut(sorted(last.values()), frozenset(withheld))

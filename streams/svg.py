@@ -70,8 +70,13 @@ def line_plot(title: str, lines: Sequence[Line], labels: Sequence[str], below: s
 
 
 def bar_plot(title: str, bars: Sequence[Bar]) -> str:
-    """Return one horizontal bar a value, its interval as a whisker, from 0."""
-    ticks = nice_ticks(max([bar.high for bar in bars], default=0.0))
+    """Return one horizontal bar a value, its interval as a whisker, from 0.
+
+    The axis ends at twice the longest bar: one interval of a few events must not flatten the rest.
+    """
+    longest = max([bar.value for bar in bars], default=0.0)
+    highest = max([bar.high for bar in bars], default=0.0)
+    ticks = nice_ticks(min(highest, 2.0 * longest) if longest else highest)
     left, right = 150, 70
     height = TOP + BAR * len(bars) + 24
     scale = (WIDTH - left - right) / ticks[-1]
@@ -83,7 +88,7 @@ def bar_plot(title: str, bars: Sequence[Bar]) -> str:
     for n, bar in enumerate(bars):
         y = TOP + BAR * n
         middle = y + BAR / 2
-        low, high = left + bar.low * scale, left + bar.high * scale
+        low, high = left + bar.low * scale, left + min(bar.high, ticks[-1]) * scale
         shade = "b0" if bar.strong else "b1"
         width = max(bar.value * scale, 0.0)
         parts.append(_text(left - 8, middle + 4, bar.name, "end"))

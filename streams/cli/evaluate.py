@@ -7,6 +7,7 @@ from typing import Literal, cast
 import click
 
 from millstream.streams.assembly import warm_up
+from millstream.streams.cli.evaluate_options import changed, changes_option, targets_option
 from millstream.streams.cli.evaluate_tables import show_comparison, show_evaluation
 from millstream.streams.cli.options import json_option, print_json, settings_options
 from millstream.streams.cli.progress import progress, say
@@ -21,7 +22,6 @@ from millstream.streams.machine import machine
 from millstream.streams.outcome import read_answer
 from millstream.streams.report import write_report
 from millstream.streams.settings import Settings
-from millstream.streams.settings_reader import with_setting
 
 PATH = click.Path(path_type=Path)
 
@@ -29,11 +29,7 @@ PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("source", metavar="DATASET|FILE", required=False)
 @reading_options
-@click.option(
-    "--targets",
-    metavar="EXPR",
-    help="All rows teach, only matching ones are scored; rows with a value are ratings.",
-)
+@targets_option
 @click.option(
     "--protocol",
     type=click.Choice(PROTOCOLS),
@@ -49,7 +45,7 @@ PATH = click.Path(path_type=Path)
     help="Of the choice among ties, and of a comparison's chance.",
 )
 @click.option("--no-sources", is_flag=True, help="Rank the fused list only: half the time.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Try a setting.")
+@changes_option
 @click.option("--report", type=PATH, metavar="FILE.html", help="Write one page with plots.")
 @click.option(
     "--compare",
@@ -131,16 +127,6 @@ def command(
         print_json(as_json_answer(source, found, asked, machine()))
     else:
         show_evaluation(source, found, machine())
-
-
-def changed(settings: Settings, changes: tuple[str, ...]) -> Settings:
-    """Return settings with every `--set KEY=VALUE` put over them. Raises BadUsage."""
-    for change in changes:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise BadUsage(f"--set {change}: write KEY=VALUE, such as co.width=128")
-        settings = with_setting(settings, key.strip(), value.strip(), f"--set {change}")
-    return settings
 
 
 def _check_writable(report: Path) -> None:

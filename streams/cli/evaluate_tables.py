@@ -7,6 +7,7 @@ from rich.table import Table
 from millstream.streams.cli.output import stdout
 from millstream.streams.compare import Change, Comparison
 from millstream.streams.evaluation import SLICES, Evaluation, Figures
+from millstream.streams.tune import Tuned
 
 SLICE_TITLES = {
     "user_events_2_6": "a person's 2nd to 6th event",
@@ -51,11 +52,26 @@ def show_comparison(a: str, b: str, result: Comparison) -> None:
     )
 
 
+def show_tuned(source: str, answer: Tuned) -> None:
+    """Print the best settings met and what they are worth on events that no trial saw."""
+    console = stdout()
+    console.print(
+        f"{source}: {answer.trials} trials on the first {answer.searched_events:,} events, "
+        f"recall@10 there {answer.base:.4f} before, {answer.best:.4f} at best",
+        markup=False,
+    )
+    if answer.rest is not None:
+        show_comparison("as they are", "tuned", answer.rest)
+    if answer.toml:
+        console.print(answer.toml, markup=False, soft_wrap=True)
+    console.print(f"{answer.verdict[0].upper()}{answer.verdict[1:]}.", markup=False)
+
+
 def _row(figures: Figures) -> Sequence[str]:
     low, high = figures["ci95"]
     return (
         f"{figures['recall@10']:.4f}",
-        f"{low:.4f}–{high:.4f}",
+        f"{low:.4f} to {high:.4f}",
         f"{figures['recall@50']:.4f}",
         f"{figures['mrr@20']:.4f}",
     )
@@ -67,7 +83,7 @@ def _change(change: Change) -> Sequence[str]:
         f"{change.a:.4f}",
         f"{change.b:.4f}",
         f"{change.difference:+.4f}",
-        f"{low:+.4f}–{high:+.4f}",
+        f"{low:+.4f} to {high:+.4f}",
         f"{change.p_sign_flip:g}",
     )
 
