@@ -24,6 +24,10 @@ from millstream.streams.svg import Bar, Line, bar_plot, line_plot
 
 LINES_MOST: Final = 5
 LORENZ_POINTS: Final = 21
+LEARNT: Final = {
+    "prequential": "before the model learnt it",
+    "leave-last-out": "when the model had learnt all that was not held out",
+}
 AXIS: Final = "events replayed"
 HEADINGS: Final = ("recall@10", "95 % from", "to", "recall@50", "mrr@20", "scored")
 
@@ -56,7 +60,7 @@ def _summary(found: Evaluation) -> str:
     low, high = fused["ci95"]
     text = (
         f"<p>Of {found.events:,} events {found.scored:,} were scored: each was ranked against the "
-        "whole catalogue before the model learnt it. In "
+        f"whole catalogue {LEARNT[found.protocol]}. In "
         f"<strong>{100 * fused['recall@10']:.1f} %</strong> of them the item that was "
         f"chosen stood among the first ten (95 % interval, by person: {100 * low:.1f} to "
         f"{100 * high:.1f} %). Ties are broken at random and nothing is sampled.</p>"
@@ -129,7 +133,14 @@ def _parts(
 ) -> str:
     parts = divide(found)
     bars = [
-        Bar(part.name, part.figures["recall@10"], *part.figures["ci95"], True) for part in parts
+        Bar(
+            part.name,
+            part.figures["recall@10"],
+            *part.figures["ci95"],
+            strong=True,
+            note=f"of {part.scored:,}",
+        )
+        for part in parts
     ]
     others = [name for name in found.ranks if name != FUSED]
     recalls = {name: _recalls(found, name, parts) for name in others}

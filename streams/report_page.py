@@ -14,13 +14,14 @@ body { margin: 2rem auto; padding: 0 1rem; max-width: 52rem; background: var(--p
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; overflow-wrap: anywhere; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
 h3 { font-size: 1.05rem; margin-top: 1.5rem; }
-figure { margin: 0; } figcaption, summary { color: var(--soft); font-size: .9rem; }
+figure { margin: 0; overflow-x: auto; }
+figcaption, summary { color: var(--soft); font-size: .9rem; }
 summary { cursor: pointer; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; margin: .5rem 0; }
-th, td { padding: .2rem .7rem .2rem 0; text-align: right; border-bottom: 1px solid var(--line);
+th, td { padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line);
   font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
-svg { width: 100%; height: auto; display: block; }
+th:first-child, td:first-child { text-align: left; }
+svg { width: 100%; min-width: 34rem; height: auto; display: block; }
 svg text { fill: var(--soft); font-size: 11px; }
 svg .grid { stroke: var(--line); fill: none; } svg .whisker { stroke: var(--ink); fill: none; }
 svg .band { fill: var(--c0); opacity: .15; }

@@ -33,13 +33,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A named value with its interval."""
+    """A named value with its interval, and a word behind it."""
 
     name: str
     value: float
     low: float
     high: float
     strong: bool = False
+    note: str = ""
 
 
 def line_plot(title: str, lines: Sequence[Line], labels: Sequence[str], below: str) -> str:
@@ -77,7 +78,7 @@ def bar_plot(title: str, bars: Sequence[Bar]) -> str:
     longest = max([bar.value for bar in bars], default=0.0)
     highest = max([bar.high for bar in bars], default=0.0)
     ticks = nice_ticks(min(highest, 2.0 * longest) if longest else highest)
-    left, right = 150, 70
+    left, right = 150, 140
     height = TOP + BAR * len(bars) + 24
     scale = (WIDTH - left - right) / ticks[-1]
     parts = []
@@ -100,7 +101,7 @@ def bar_plot(title: str, bars: Sequence[Bar]) -> str:
             f'<path d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8'
             f'M{high:.1f} {middle - 4}v8" class="whisker"/>'
         )
-        parts.append(_text(high + 6, middle + 4, f"{bar.value:.4f}", "start"))
+        parts.append(_text(high + 6, middle + 4, f"{bar.value:.4f} {bar.note}", "start"))
     return _whole(title, height, parts)
 
 
