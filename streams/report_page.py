@@ -18,8 +18,8 @@ figure { margin: 0; overflow-x: auto; }
 figcaption, summary { color: var(--soft); font-size: .9rem; }
 summary { cursor: pointer; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; margin: .5rem 0; }
-th, td { padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line);
-  font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid var(--line);  font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; }
 svg { width: 100%; min-width: 34rem; height: auto; display: block; }
 svg text { fill: var(--soft); font-size: 11px; }
