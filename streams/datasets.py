@@ -37,7 +37,10 @@ GUESSED: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class EventTable:
-    """Events in the order of time, ties as in the file; all five lists have one length."""
+    """Events in the order of time, ties as in the file; all lists have one length.
+
+    `targets` says which of them are chosen to be ranked; None: all that teach.
+    """
 
     name: str
     users: list[str]
@@ -45,6 +48,7 @@ class EventTable:
     ts_ms: list[int]
     types: list[str]
     values: list[float]
+    targets: list[bool] | None = None
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -53,13 +57,18 @@ class EventTable:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is to be read: which columns, which rows, what they mean."""
+    """How a file is to be read: which columns, which rows, what they mean.
+
+    Rows without a type are of `type`; None is click, or rating where all rows are kept for their
+    grades, `targets` chooses some and there is a value.
+    """
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    type: str = "click"
+    type: str | None = None
     positive: str | None = None
     ts_unit: TsUnit | None = None
     limit: int | None = None
+    targets: str | None = None
 
 
 def read_events(
@@ -69,7 +78,7 @@ def read_events(
 
     A data set that is not here is fetched. Raises WorldMissing and BadUsage.
     """
-    if reading.type not in TYPE_CODES:
+    if reading.type is not None and reading.type not in TYPE_CODES:
         raise BadUsage(f"--type {reading.type!r}: it must be one of {', '.join(TYPE_CODES)}")
     known = source in DATASETS
     path = ensure_dataset(source, data_dir, say) / "events.parquet" if known else Path(source)
@@ -77,9 +86,10 @@ def read_events(
     found = _find_columns(table, reading.columns)
     if not table.rows:
         raise BadUsage(f"{path} has no rows")
-    kept = _positive_rows(table, found, reading.positive)
+    kept = _matching_rows(table, found, reading.positive, "--positive")
+    targets = _matching_rows(table, found, reading.targets, "--targets")
     ts_ms = _ts_ms(table, found["ts"], "s" if known else reading.ts_unit, say)
-    rows = _Rows(table, found, reading, ts_ms)
+    rows = _Rows(table, found, reading, ts_ms, frozenset(targets))
     left_out: Counter[str] = Counter()
     good: list[int] = []
     for row in kept:
@@ -153,17 +163,19 @@ def _find_columns(table: Table, named: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _positive_rows(table: Table, found: Mapping[str, str], text: str | None) -> Sequence[int]:
+def _matching_rows(
+    table: Table, found: Mapping[str, str], text: str | None, flag: str
+) -> Sequence[int]:
     """Return the rows for which the expression holds; its names are ours, then the file's."""
     if text is None:
         return range(table.rows)
-    positive = parse_positive(text)
+    positive = parse_positive(text, flag)
     columns: dict[str, Column] = {}
     for name in positive.columns:
         theirs = found.get(name, name)
         if theirs not in table.columns:
             raise BadUsage(
-                f"--positive {text!r}: {table.path} has no column {name!r}; "
+                f"{flag} {text!r}: {table.path} has no column {name!r}; "
                 f"it has {', '.join(table.columns)}"
             )
         columns[name] = table.columns[theirs]
@@ -179,6 +191,7 @@ class _Rows:
         found: Mapping[str, str],
         reading: Reading,
         ts_ms: Sequence[int | None],
+        targets: frozenset[int],
     ) -> None:
         """Convert whole columns once."""
         self._users = [as_id(value) for value in table.columns[found["user"]]]
@@ -187,7 +200,9 @@ class _Rows:
         plain = reading.positive is not None
         self._types = None if plain or "type" not in found else table.columns[found["type"]]
         self._values = None if plain or "value" not in found else table.columns[found["value"]]
-        self._type = reading.type
+        graded = reading.targets is not None and self._values is not None
+        self._type = reading.type or ("rating" if graded else "click")
+        self._targets = None if reading.targets is None else targets
 
     def fault(self, row: int) -> str:
         """Return why a row is no event, "" if it is one."""
@@ -206,7 +221,7 @@ class _Rows:
 
     def events(self, name: str, rows: Sequence[int]) -> EventTable:
         """Return rows without fault, in this order."""
-        values = self._values
+        values, targets = self._values, self._targets
         return EventTable(
             name=name,
             users=[str(self._users[row]) for row in rows],
@@ -214,6 +229,7 @@ class _Rows:
             ts_ms=[self._ts_ms[row] or 0 for row in rows],
             types=[self._type if self._types is None else str(self._types[row]) for row in rows],
             values=[0.0 if values is None else as_number(values[row]) or 0.0 for row in rows],
+            targets=None if targets is None else [row in targets for row in rows],
         )
 
 

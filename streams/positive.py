@@ -64,18 +64,18 @@ class Positive:
         )
 
 
-def parse_positive(text: str) -> Positive:
-    """Return the expression. Raises BadUsage, with the place and an example."""
+def parse_positive(text: str, flag: str = "--positive") -> Positive:
+    """Return the expression. Raises BadUsage, with its flag, the place and an example."""
     alternatives: list[list[Comparison]] = [[]]
     at = 0
     while True:
         match = _COMPARISON.match(text, at)
         if match is None:
-            raise _wrong(text, at)
+            raise _wrong(flag, text, at)
         column, compare, operand = match.groups()
         number = as_number(operand)
         if number is None and compare not in ("=", "==", "!="):
-            raise BadUsage(f"--positive {text!r}: {compare} needs a number, not {operand}")
+            raise BadUsage(f"{flag} {text!r}: {compare} needs a number, not {operand}")
         alternatives[-1].append(
             Comparison(column, compare, operand.strip("'\"") if number is None else number)
         )
@@ -84,7 +84,7 @@ def parse_positive(text: str) -> Positive:
             return Positive(alternatives)
         word = _WORD.match(text, at)
         if word is None:
-            raise _wrong(text, at)
+            raise _wrong(flag, text, at)
         if word[1].lower() == "or":
             alternatives.append([])
         at = word.end()
@@ -101,9 +101,9 @@ def as_number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _wrong(text: str, at: int) -> BadUsage:
+def _wrong(flag: str, text: str, at: int) -> BadUsage:
     rest = text[at:].strip() or "its end"
     return BadUsage(
-        f"--positive {text!r} is not understood at {rest!r}; "
+        f"{flag} {text!r} is not understood at {rest!r}; "
         "write comparisons joined by and, or: value>=4 and type==rating"
     )

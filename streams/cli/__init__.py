@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "list": "Show a person's list.",
     "watch": "Show a person's list as it changes.",
     "evaluate": "Measure the ranking on a data set, event by event.",
+    "tune": "Search settings on part of a data set, judge them on the rest.",
     "audit": "Hold what Redis and the topics hold against a fold of the log.",
     "data": "List and fetch data sets.",
     "doctor": "Say what is here, what is missing, and what to do.",

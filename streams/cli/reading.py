@@ -28,7 +28,7 @@ def reading_options(command: Callable[Concatenate[Reading, P], R]) -> Callable[P
         }
         reading = Reading(
             parse_columns(cast(str | None, taken["columns"])),
-            cast(str, taken["type_"]),
+            cast(str | None, taken["type_"]),
             cast(str | None, taken["positive"]),
             cast(TsUnit | None, taken["ts_unit"]),
             cast(int | None, taken["limit"]),
@@ -40,10 +40,8 @@ def reading_options(command: Callable[Concatenate[Reading, P], R]) -> Callable[P
         click.option(
             "--type",
             "type_",
-            default="click",
-            show_default=True,
             metavar="TYPE",
-            help=f"What the rows are: {', '.join(EVENT_TYPES)}.",
+            help=f"What the rows are, else click: {', '.join(EVENT_TYPES)}.",
         ),
         click.option(
             "--positive",

@@ -1,0 +1,64 @@
+"""Where an item stands: among what production would list, and for each source among all items.
+
+The one place of evaluation that knows how sources score and how they are fused.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from millstream.models.histories import Histories, Rows
+from millstream.models.item_model import ItemModel
+from millstream.models.recommender import Recommender
+from millstream.streams.evaluation import MISS
+
+
+def source_names(model: ItemModel) -> list[str]:
+    """Return the name of each score that `source_ranks` gives a rank of, in its order."""
+    return list(model.scorer.features)
+
+
+def fused_rank(
+    recommender: Recommender, histories: Histories, candidates: Rows, row: int, tie: float
+) -> int:
+    """Return the row's rank among one user's candidates, (1, C); MISS if it is none of them."""
+    if row < 0 or not (candidates[0] == row).any():
+        return MISS
+    fused = recommender.fuse(histories, candidates, candidates.shape[1])
+    mine = np.flatnonzero(fused.rows[0] == row)
+    if not len(mine):
+        return MISS
+    return rank_of(fused.scores[0][fused.rows[0] >= 0], int(mine[0]), tie)
+
+
+def source_ranks(
+    model: ItemModel, histories: Histories, row: int, met: Sequence[str], tie: float
+) -> list[int]:
+    """Return the row's rank by each feature of each source, among all items but those that the user has met."""
+    if row < 0:
+        return [MISS] * len(source_names(model))
+    rivals = _rivals(model, met)
+    place = int(np.searchsorted(rivals, row))
+    features = model.scorer.score(histories, rivals[None, :])
+    return [rank_of(scores[0], place, tie) for scores in features]
+
+
+def rank_of(scores: npt.NDArray[np.float32], place: int, tie: float) -> int:
+    """Return 1 + how many score higher + a random part (`tie`, below 1) of those that score alike.
+
+    Ties in the item's favour would turn .09 into .35.
+    """
+    mine = scores[place]
+    higher, alike = int((scores > mine).sum()), int((scores == mine).sum())
+    return 1 + higher + int(tie * alike)
+
+
+def _rivals(model: ItemModel, met: Sequence[str]) -> Rows:
+    """Return the rows of all items in use that are not among those met."""
+    rows = model.rows
+    free = np.ones(len(rows), np.bool_)
+    if rows.most - rows.room() < len(rows):  # some rows were given up
+        free[[n for n, item in enumerate(rows.ids()) if not item]] = False
+    free[[row for row in rows.rows(met) if row >= 0]] = False
+    return np.flatnonzero(free).astype(np.int32)

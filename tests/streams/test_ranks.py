@@ -1,0 +1,60 @@
+"""Where an item stands, by hand."""
+
+import numpy as np
+import pytest
+from tests.streams.evaluating import learnt
+
+from millstream.models.co import CoParams
+from millstream.models.event import Event
+from millstream.models.mf import MfParams
+from millstream.models.profile import Profile
+from millstream.models.recommender import Request
+from millstream.models.sr import SrParams
+from millstream.streams.assembly import new_learned_model, new_recommender
+from millstream.streams.evaluation import MISS
+from millstream.streams.ranks import rank_of, source_names, source_ranks
+from millstream.streams.settings import ModelSettings, Settings
+
+
+@pytest.mark.parametrize(
+    ("place", "tie", "rank"),
+    [(0, 0.0, 1), (3, 0.99, 5), (1, 0.0, 2), (1, 0.34, 3), (1, 0.99, 4)],
+)
+def test_ties_are_broken_at_random_and_not_in_the_items_favour(
+    place: int, tie: float, rank: int
+) -> None:
+    scores = np.array([9.0, 5.0, 5.0, 1.0, 5.0], np.float32)
+    assert rank_of(scores, place, tie) == rank
+
+
+def test_all_scores_alike_is_the_rank_of_a_blind_draw() -> None:
+    ranks = [rank_of(np.zeros(100, np.float32), 7, tie) for tie in np.linspace(0, 0.999, 1000)]
+    assert (min(ranks), max(ranks)) == (1, 100)
+    assert np.mean(ranks) == pytest.approx(50.5, abs=0.2)
+
+
+def test_what_was_met_or_given_up_does_not_compete() -> None:
+    small = Settings(
+        model=ModelSettings(sources=("co", "sr", "pop", "mf"), items_max=4),
+        co=CoParams(width=8),
+        sr=SrParams(width=8),
+        mf=MfParams(factors=4, users_max=16, item_users=4),
+    )
+    model = learnt(small, [("u", item) for item in "abcdef"])
+    recommender = new_recommender(small, model)
+    assert len([item for item in model.rows.ids() if item]) <= 4
+    met = [item for item in model.rows.ids() if item][:-1]
+    (left,) = {item for item in model.rows.ids() if item} - set(met)
+    histories = recommender.histories([Request("v", Profile(), 0)])
+    ranks = source_ranks(model, histories, model.rows.row(left), met, 0.999)
+    assert ranks == [1] * 4  # alone, whatever it scores
+    assert source_names(model) == ["co", "sr", "pop", "mf"]
+
+
+def test_an_item_that_was_never_seen_is_a_miss_everywhere() -> None:
+    model = new_learned_model(Settings())
+    recommender = new_recommender(Settings(), model)
+    profile = Profile()
+    profile.add(Event("1", "u", "a", "click", 1), Settings().profile)
+    histories = recommender.histories([Request("u", profile, 2)])
+    assert source_ranks(model, histories, -1, [], 0.5) == [MISS] * 4
