@@ -168,50 +168,44 @@ class Moments:
     guessed: TsUnit | None
 
 
-def moments(column: Coded, unit: TsUnit | None) -> Moments:
+def moments(column: Column, unit: TsUnit | None) -> Moments:
     """Return each row's moment; numbers by `unit` or by their size. Raises MixedUnits."""
-    found = _distinct_moments(column.values, unit)
-    ms = np.append(found.ms, 0)
-    there = np.append(found.there, False)
-    return Moments(ms[column.codes], there[column.codes], found.guessed)
-
-
-def _distinct_moments(values: "pa.Array | list[object]", unit: TsUnit | None) -> Moments:
-    if isinstance(values, list):
-        return _moments_one_by_one(values, unit)
-    kind = values.type
+    if isinstance(column, list):
+        return _one_by_one(column, unit)
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return moments(column.cast(kind.value_type), unit)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _of_timestamps(values)
+        return _of_timestamps(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         for target in (pa.int64(), pa.float64(), *_TIMESTAMPS):
             try:
-                return _distinct_moments(values.cast(target), unit)
+                return moments(column.cast(target), unit)
             except pa.ArrowInvalid:
                 continue
-        return _moments_one_by_one(plain(values), unit)
     if pa.types.is_integer(kind) and kind != pa.uint64():
-        return _of_integers(values.cast(pa.int64()), unit)
+        return _of_integers(column.cast(pa.int64()), unit)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _of_floats(values.cast(pa.float64()), unit)
-    return _moments_one_by_one(plain(values), unit)
+        return _of_floats(column.cast(pa.float64()), unit)
+    return _one_by_one(plain(column), unit)
 
 
 _TIMESTAMPS: Final = (pa.timestamp("us", "UTC"), pa.timestamp("us"))
 
 
-def _of_timestamps(values: pa.Array) -> Moments:
+def _of_timestamps(values: pa.ChunkedArray) -> Moments:
     ms = values.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
-    return Moments(_filled(ms), ms.is_valid().to_numpy(zero_copy_only=False), None)
+    return Moments(_filled(ms), ms.is_valid().to_numpy(), None)
 
 
-def _filled(values: pa.Array) -> npt.NDArray[np.int64]:
-    filled: npt.NDArray[np.int64] = pc.fill_null(values, 0).to_numpy(zero_copy_only=False)
+def _filled(values: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    filled: npt.NDArray[np.int64] = pc.fill_null(values, 0).to_numpy()
     return filled
 
 
-def _of_integers(values: pa.Array, unit: TsUnit | None) -> Moments:
+def _of_integers(values: pa.ChunkedArray, unit: TsUnit | None) -> Moments:
     """Whole numbers stay exact: a float holds no nanosecond of this century."""
-    there = values.is_valid().to_numpy(zero_copy_only=False)
+    there = values.is_valid().to_numpy()
     whole = _filled(values)
     guessed = _unit(whole[there]) if unit is None else None
     unit = unit or guessed
@@ -221,8 +215,8 @@ def _of_integers(values: pa.Array, unit: TsUnit | None) -> Moments:
     return Moments(whole // PER_MS[unit or "ms"], there, guessed)
 
 
-def _of_floats(values: pa.Array, unit: TsUnit | None) -> Moments:
-    given = pc.fill_null(values, math.nan).to_numpy(zero_copy_only=False)
+def _of_floats(values: pa.ChunkedArray, unit: TsUnit | None) -> Moments:
+    given = pc.fill_null(values, math.nan).to_numpy()
     there = np.isfinite(given)
     guessed = _unit(given[there]) if unit is None else None
     unit = unit or guessed
@@ -232,7 +226,7 @@ def _of_floats(values: pa.Array, unit: TsUnit | None) -> Moments:
     return Moments(np.rint(np.where(there, ms, 0.0)).astype(np.int64), there, guessed)
 
 
-def _moments_one_by_one(values: Sequence[object], unit: TsUnit | None) -> Moments:
+def _one_by_one(values: Sequence[object], unit: TsUnit | None) -> Moments:
     given = [None if isinstance(value, Moment) else as_number(value) for value in values]
     present = np.array([number for number in given if number is not None])
     guessed = _unit(present) if unit is None else None

@@ -4,23 +4,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from millstream.models.event import EVENT_TYPES, TYPE_CODES
-from millstream.streams.columns import Codes, TsUnit, as_id
+from millstream.streams.columns import Codes, as_number, coded
 from millstream.streams.errors import BadUsage
-from millstream.streams.event_rows import Part, read_part
-from millstream.streams.guesses import find_column, parse_columns
+from millstream.streams.event_rows import RATING_FAULT, Part, read_part
 from millstream.streams.loaders.find import find_events
 from millstream.streams.reading import Reading
 from millstream.streams.tables import Say
 
-__all__ = [
-    "EventTable", "Reading", "Say", "TsUnit", "as_id", "find_column", "parse_columns",
-    "read_events",
-]  # fmt: skip
+T = TypeVar("T")
+
+__all__ = ["EventTable", "Reading", "read_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ def _why_none(parts: Sequence[Part]) -> str:
     if not any(part.matching for part in parts):
         return " by --positive"
     faults = dict.fromkeys(fault for part in parts for fault in part.left_out)
-    return f": all have {' or '.join(faults)}"
+    needs = "; a rating needs --columns value=NAME" if RATING_FAULT in faults else ""
+    return f": all have {' or '.join(faults)}{needs or '; --columns says which column is what'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,32 +135,37 @@ def _remark(columns: _Columns, order: npt.NDArray[np.intp], say: Say) -> None:
         say(f"all {count} events are of one user: there is nobody else to learn from")
     if (columns.items == columns.items[0]).all():
         say(f"all {count} events are of one item: there is nothing to rank")
-    repeats = count - _distinct(columns)
+    repeats = _repeats(columns, order)
     if repeats:
-        say(f"{repeats} rows repeat the user, item, type and ts of another; each counts")
+        say(f"rows with the user, item, type and ts of another: {repeats}; each counts")
 
 
-def _distinct(columns: _Columns) -> int:
-    """Return how many events differ in user, item, type or ts."""
-    pairs = columns.users.astype(np.int64) * len(columns.item_names) + columns.items
-    pairs = pairs * len(EVENT_TYPES) + columns.types
-    order = np.lexsort((pairs, columns.ts_ms))
-    changes = np.diff(columns.ts_ms[order]) != 0
-    changes |= np.diff(pairs[order]) != 0
-    return 1 + int(changes.sum())
+def _repeats(columns: _Columns, order: npt.NDArray[np.intp]) -> int:
+    """Return how many events have the user, item, type and ts of another before them."""
+    after = np.diff(columns.ts_ms[order]) == 0
+    alike = order[np.append(after, False) | np.append(False, after)]
+    pairs = columns.users[alike].astype(np.int64) * len(columns.item_names) + columns.items[alike]
+    pairs = pairs * len(EVENT_TYPES) + columns.types[alike]
+    sorted_ = np.lexsort((pairs, columns.ts_ms[alike]))
+    same = np.diff(columns.ts_ms[alike][sorted_]) == 0
+    same &= np.diff(pairs[sorted_]) == 0
+    return int(same.sum())
 
 
 def _events(name: str, columns: _Columns, rows: npt.NDArray[np.intp], chosen: bool) -> EventTable:
     """Return rows as lists whose equal entries are one object: 20 million take 1.5 GB, not 6."""
-    users, items = columns.user_names, columns.item_names
-    distinct, number = np.unique(columns.values[rows], return_inverse=True)
-    values = distinct.tolist()
+    values = coded(pa.chunked_array([columns.values[rows]]))
     return EventTable(
         name=name,
-        users=[users[code] for code in columns.users[rows].tolist()],
-        items=[items[code] for code in columns.items[rows].tolist()],
+        users=_spread(columns.user_names, columns.users[rows]),
+        items=_spread(columns.item_names, columns.items[rows]),
         ts_ms=columns.ts_ms[rows].tolist(),
-        types=[EVENT_TYPES[code] for code in columns.types[rows].tolist()],
-        values=[values[code] for code in number.tolist()],
+        types=_spread(EVENT_TYPES, columns.types[rows]),
+        values=_spread([as_number(value) or 0.0 for value in values.distinct()], values.codes),
         targets=columns.targets[rows].tolist() if chosen else None,
     )
+
+
+def _spread(entries: Sequence[T], codes: npt.NDArray[np.integer]) -> list[T]:
+    spread: list[T] = np.array(entries, object)[codes].tolist()
+    return spread

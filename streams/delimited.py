@@ -34,6 +34,7 @@ def read_delimited(
     dialect: Dialect,
     wanted: Collection[str],
     reshape: Callable[[pa.Table], pa.Table] | None,
+    diverse: str,
     tell: Callable[[int], None],
 ) -> dict[str, Column]:
     """Return columns as texts, empty ones as nothing; BadUsage says which line is wrong."""
@@ -57,7 +58,7 @@ def read_delimited(
     kept = list(names) if reshape else [name for name in names if name in set(wanted)]
     convert = pa_csv.ConvertOptions(
         include_columns=kept,
-        column_types=dict.fromkeys(kept, pa.string() if reshape else _CODED),
+        column_types={name: pa.string() if reshape or name == diverse else _CODED for name in kept},
         strings_can_be_null=True,
         null_values=[""],
     )

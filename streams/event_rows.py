@@ -30,6 +30,7 @@ from millstream.streams.reading import Reading
 from millstream.streams.tables import Say, Table, column_names, read_table
 
 RATING: Final = TYPE_CODES["rating"]
+RATING_FAULT: Final = "a rating without a number"
 WORDS_SHOWN: Final = 8
 
 
@@ -60,10 +61,12 @@ def read_part(head: Head, layout: Layout | None, reading: Reading, say: Say) -> 
     positive = _Choice(head, columns, names, reading.positive, "--positive")
     targets = _Choice(head, columns, names, reading.targets, "--targets")
     wanted = dict.fromkeys((*columns.values(), *positive.columns, *targets.columns))
-    table = read_table(head, list(wanted), dialect, reshape, say)
+    table = read_table(head, list(wanted), dialect, reshape, columns["ts"], say)
     if not table.rows:
         raise BadUsage(f"{head.origin} has no rows" + (" with a click" if reshape else ""))
-    known = {name: coded(column) for name, column in table.columns.items()}
+    # Times are hardly ever equal: to code them would cost more than all else.
+    looked_at = {*wanted} - ({columns["ts"]} - {*positive.columns, *targets.columns})
+    known = {name: coded(table.columns[name]) for name in looked_at}
     rows = _Rows(table, columns, known, layout, reading, say)
     if "type" in columns and "type" not in reading.columns and not layout:
         _weigh_guess(head, columns, known[columns["type"]], reading, say)
@@ -150,7 +153,7 @@ class _Rows:
             ("no usable item", items < 0),
             ("no usable ts", ~there),
             *their_words,
-            ("a rating without a number", (types == RATING) & np.isnan(values)),
+            (RATING_FAULT, (types == RATING) & np.isnan(values)),
         ]
         good = kept.copy()
         left_out: dict[str, tuple[int, int]] = {}
@@ -181,7 +184,7 @@ class _Rows:
         origin, name = self._table.origin, self._columns["ts"]
         unit = self._reading.ts_unit or (self._layout.ts_unit if self._layout else None)
         try:
-            found = moments(self._of("ts"), unit)
+            found = moments(self._table.columns[name], unit)
         except MixedUnits as error:
             raise BadUsage(
                 f"{origin}: {name} {error}, which are of different units by their size; "
@@ -208,7 +211,9 @@ class _Rows:
         unknown = [number for number, type_ in enumerate(ours) if not type_]
         if unknown and not reading.types:
             other = [names[number] for number in unknown[:WORDS_SHOWN]]
-            self._say(f"say what other words mean with {proposed(other)}")
+            self._say(
+                f"{self._table.origin.name}: say what other words mean with {proposed(other)}"
+            )
         faults = [(f"the type {names[number][:40]!r}", codes == number) for number in unknown]
         return table[codes], [*faults, ("no type", codes < 0)]
 

@@ -40,12 +40,14 @@ def read_table(
     wanted: Collection[str] | None = None,
     dialect: Dialect | None = None,
     reshape: Reshape | None = None,
+    diverse: str = "",
     say: Say = lambda _: None,
 ) -> Table:
     """Return a file's columns: those `wanted`, else all.
 
     `reshape` is given the rows of a delimited file part by part, and what it returns is the
-    table. Raises WorldMissing, or BadUsage for what cannot be understood.
+    table. `diverse` names a column whose texts hardly repeat. Raises WorldMissing, or BadUsage
+    for what cannot be understood.
     """
     origin = head.origin
     tell = _teller(head, say)
@@ -58,7 +60,7 @@ def read_table(
         if head.kind == "json":
             return _table(origin, read_json_rows(origin, names, tell), 1)
         dialect = dialect or Dialect()
-        columns = read_delimited(head, dialect, names, reshape, tell)
+        columns = read_delimited(head, dialect, names, reshape, diverse, tell)
         return _table(origin, columns, 1 if dialect.names else 2)
     except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise WorldMissing(f"the file {origin} cannot be read: {error}") from error

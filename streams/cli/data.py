@@ -121,7 +121,7 @@ def _show(held: Sequence[Held]) -> None:
         console.print(f"{terms}\nFrom {alike[0].home}", markup=False, soft_wrap=True)
     folder = Path(held[0].folder).parent
     console.print(
-        "\nWhat cannot be fetched you download yourself; then name the file, the zip archive or the "
+        "\nWhat cannot be fetched you download; then name the file, the zip archive or the "
         f"folder in place of a data set, or put it into {folder / 'NAME'} and use the name.",
         markup=False,
         soft_wrap=True,

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -142,11 +143,19 @@ def _recognised(
     here = list(origins)
     for one in formats:
         named = [o for o in here if any(fnmatch(o.name.lower(), p) for p in side.patterns(one))]
-        heads = [read_head(origin) for origin in named if origin.bytes()]
-        files = [(head, layout) for head in heads if (layout := side.layout(one, head))]
+        files = [(head, layout) for head in _heads(named) if (layout := side.layout(one, head))]
         if files:
             return list(files)
     return []
+
+
+def _heads(origins: Iterable[Origin]) -> list[Head]:
+    """Return how files begin; one of many that is empty or torn is passed over."""
+    heads = []
+    for origin in origins:
+        with suppress(BadUsage):
+            heads.append(read_head(origin))
+    return heads
 
 
 def _of_many(
@@ -158,7 +167,7 @@ def _of_many(
     if files := _recognised(origins, FORMATS, side):
         return files
     tables = [o for o in origins if PurePosixPath(o.name).suffix.lower() in _TABLES]
-    heads = [read_head(origin) for origin in tables if origin.bytes()]
+    heads = _heads(tables)
     if heads and len({(head.kind, head.names) for head in heads}) == 1:
         return [(head, None) for head in heads]
     there = ", ".join(origin.name for origin in origins[:SHOWN]) or "nothing"
