@@ -3,6 +3,7 @@
 import csv
 import gzip
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,9 @@ Kind = Literal["parquet", "json", "delimited", "unknown"]
 HEAD_BYTES: Final = 256 * 1024
 DELIMITERS: Final = ",\t;|"
 BOM: Final = b"\xef\xbb\xbf"
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+TORN: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
+"""What reading a file raises that is not there, not whole or not what its name says."""
 _JSON: Final = (".jsonl", ".ndjson", ".json")
 _DELIMITED: Final = (".csv", ".tsv", ".txt", ".inter", ".dat", ".data", ".item")
 
@@ -79,8 +83,10 @@ def read_head(origin: Origin) -> Head:
                 start += file.read()
     except FileNotFoundError as error:
         raise WorldMissing(f"the file {origin} is not there") from error
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except TORN as error:
         raise WorldMissing(f"the file {origin} cannot be read: {error}") from error
+    if start.startswith(UTF_16):
+        raise BadUsage(f"{origin} is UTF-16 text; save it as UTF-8")
     if not start.strip():
         raise BadUsage(f"{origin} is empty")
     if start.startswith(b"PAR1"):

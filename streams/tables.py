@@ -1,6 +1,5 @@
 """Columns out of CSV, JSONL and Parquet files, packed or not."""
 
-import zipfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,7 @@ from millstream.streams.columns import Column
 from millstream.streams.delimited import Dialect, read_delimited
 from millstream.streams.errors import BadUsage, WorldMissing
 from millstream.streams.json_rows import read_json_rows
-from millstream.streams.origins import Head, Origin
+from millstream.streams.origins import TORN, Head, Origin
 
 Say = Callable[[str], None]
 Reshape = Callable[[pa.Table], pa.Table]
@@ -62,7 +61,7 @@ def read_table(
         dialect = dialect or Dialect()
         columns = read_delimited(head, dialect, names, reshape, diverse, tell)
         return _table(origin, columns, 1 if dialect.names else 2)
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except TORN as error:
         raise WorldMissing(f"the file {origin} cannot be read: {error}") from error
 
 

@@ -84,16 +84,15 @@ def by_hand(name: str, data_dir: Path) -> str:
 
 
 def _find(source: str, data_dir: Path, side: _Side[L]) -> Found[L]:
-    if source in DATASETS:
-        folder = movielens.dataset_folder(source, data_dir)
-        format_ = format_of(source)
-        files = _recognised(_origins(folder), [format_], side)
-        if not files:
-            if not side.patterns(format_):
-                raise BadUsage(f"{source} has no such file; millstream data list says what it has")
-            raise WorldMissing(f"{source} is not here: {by_hand(source, data_dir)}")
-        return Found(source, files)
     path = Path(source).expanduser()
+    if source in DATASETS:
+        kept = _recognised(
+            _origins(movielens.dataset_folder(source, data_dir)), [format_of(source)], side
+        )
+        if kept:
+            return Found(source, kept)
+        if not path.exists():
+            raise _not_here(source, data_dir, side)
     if path.is_dir() or path.suffix == ".zip":
         name = path.resolve().stem
         origins = list(_origins(path))
@@ -102,6 +101,12 @@ def _find(source: str, data_dir: Path, side: _Side[L]) -> Found[L]:
     head = read_head(Origin(path))
     layout = next((found for one in FORMATS if (found := side.layout(one, head))), None)
     return Found(path.stem, [(head, layout)])
+
+
+def _not_here(name: str, data_dir: Path, side: _Side[L]) -> WorldMissing | BadUsage:
+    if not side.patterns(format_of(name)):
+        return BadUsage(f"{name} has no such file; millstream data list says what it has")
+    return WorldMissing(f"{name} is not here: {by_hand(name, data_dir)}")
 
 
 def _look_for(path: Path) -> None:

@@ -414,6 +414,31 @@ def test_bytes_that_are_no_text_are_refused(reader: Reader) -> None:
         reader.read("e.csv")
 
 
+def test_a_file_that_is_torn_is_the_worlds_fault(reader: Reader) -> None:
+    rows = "".join(f"u{n * 7919 % 1009},{n * 104729 % 1013},{S + n}\n" for n in range(100_000))
+    packed = gzip.compress(f"user,item,ts\n{rows}".encode())
+    broken = bytearray(packed)
+    broken[len(packed) // 2] ^= 0xFF
+    for content in (packed[: len(packed) // 2], bytes(broken), b"no gzip at all"):
+        (reader.folder / "e.csv.gz").write_bytes(content)
+        with pytest.raises(WorldMissing, match=r"e\.csv\.gz cannot be read"):
+            reader.read("e.csv.gz")
+    (reader.folder / "e.zip").write_bytes(b"PK and no more")
+    with pytest.raises(WorldMissing, match=r"e\.zip cannot be read"):
+        reader.read("e.zip")
+
+
+def test_utf_16_is_told_from_utf_8(reader: Reader) -> None:
+    (reader.folder / "e.csv").write_bytes(CSV.encode("utf-16"))
+    with pytest.raises(BadUsage, match="is UTF-16 text; save it as UTF-8"):
+        reader.read("e.csv")
+
+
+def test_a_quote_that_is_never_closed_is_found(reader: Reader) -> None:
+    with pytest.raises(BadUsage, match=r"e\.csv line 4: 1 fields"):
+        reader.text("e.csv", f'user,item,ts\nx,1,{S}\n"y,2,{S}\nz,3,{S}\n')
+
+
 def test_a_file_that_is_not_there_is_the_worlds_fault(reader: Reader) -> None:
     with pytest.raises(WorldMissing, match="is not there"):
         reader.read("none.csv")

@@ -103,6 +103,13 @@ def test_by_name_it_is_looked_for_in_the_data_folder(desk: Desk) -> None:
     assert desk.read("movielens-1m").name == "movielens-1m"
 
 
+def test_a_folder_of_a_data_sets_name_is_read_where_the_data_set_is_not_here(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk.put("movielens-1m/ratings.dat", DAT).parent.parent)
+    assert desk.rows("movielens-1m") == DAT_ROWS
+
+
 def test_a_line_with_too_few_fields_is_named(desk: Desk) -> None:
     with pytest.raises(BadUsage, match=r"ratings\.dat line 4: .* fields where there should be 7"):
         desk.read(desk.put("ratings.dat", DAT + "3::17\n"))
