@@ -48,7 +48,7 @@ GENRES: Final = (
     "Thriller", "War", "Western",
 )
 # fmt: on
-_TITLE: Final = re.compile(r"(.*?)\s*\((\d{4})\)\s*(?:\(V\))?", re.ASCII)
+TITLE: Final = re.compile(r"(.*?)\s*\((\d{4})\)\s*(?:\(V\))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _events(rows: bytes) -> pa.Table:
 def _items(rows: Iterable[tuple[str, str, list[str]]]) -> pa.Table:
     items = []
     for item, raw, genres in rows:
-        match = _TITLE.fullmatch(raw.strip())
+        match = TITLE.fullmatch(raw.strip())
         items.append(
             {
                 "item": item,

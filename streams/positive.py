@@ -4,14 +4,19 @@ expression = all { "or" all } ;  all = comparison { "and" comparison }
 comparison = column (">=" | "<=" | "==" | "=" | "!=" | ">" | "<") (number | word | 'text')
 """
 
-import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
+from millstream.streams.columns import Coded, as_number
 from millstream.streams.errors import BadUsage
+
+Mask = npt.NDArray[np.bool_]
 
 _OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,
@@ -44,6 +49,11 @@ class Comparison:
         number = as_number(value)
         return number is not None and _OPERATORS[self.operator](number, self.operand)
 
+    def mask(self, column: Coded) -> Mask:
+        """Return for which rows of a column it is true; each distinct value is looked at once."""
+        table = [self.holds(value) for value in (*column.distinct(), None)]
+        return np.array(table, np.bool_)[column.codes]
+
 
 @dataclass(frozen=True, slots=True)
 class Positive:
@@ -56,12 +66,14 @@ class Positive:
         """Return the columns that it looks at."""
         return [one.column for together in self.alternatives for one in together]
 
-    def holds(self, columns: Mapping[str, Sequence[object]], row: int) -> bool:
-        """Return whether it is true of a row of these columns."""
-        return any(
-            all(one.holds(columns[one.column][row]) for one in together)
+    def mask(self, columns: Mapping[str, Coded]) -> Mask:
+        """Return for which rows of these columns it is true."""
+        masks = [
+            np.logical_and.reduce([one.mask(columns[one.column]) for one in together])
             for together in self.alternatives
-        )
+        ]
+        found: Mask = np.logical_or.reduce(masks)
+        return found
 
 
 def parse_positive(text: str, flag: str = "--positive") -> Positive:
@@ -88,17 +100,6 @@ def parse_positive(text: str, flag: str = "--positive") -> Positive:
         if word[1].lower() == "or":
             alternatives.append([])
         at = word.end()
-
-
-def as_number(value: object) -> float | None:
-    """Return a value as a finite number, None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _wrong(flag: str, text: str, at: int) -> BadUsage:

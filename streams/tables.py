@@ -1,29 +1,29 @@
-"""Columns out of CSV, JSONL and Parquet files, as plain Python values."""
+"""Columns out of CSV, JSONL and Parquet files, packed or not."""
 
-import csv
-import gzip
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from millstream.streams.columns import Column
+from millstream.streams.delimited import Dialect, read_delimited
 from millstream.streams.errors import BadUsage, WorldMissing
+from millstream.streams.json_rows import read_json_rows
+from millstream.streams.origins import TORN, Head, Origin
 
-Column = list[object]
-_DELIMITERS: Final = ",\t;|"
-_WHOLE_FLOAT: Final = re.compile(r"-?\d+\.0+", re.ASCII)
+Say = Callable[[str], None]
+Reshape = Callable[[pa.Table], pa.Table]
+LARGE_BYTES: Final = 20_000_000
+TOLD_EVERY: Final = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A file's columns by name, all of one length; what is not there is None."""
 
-    path: Path
+    origin: Origin
     columns: Mapping[str, Column]
     first_row: int  # the number of the first row as an editor counts lines, 0 in Parquet
     rows: int
@@ -31,134 +31,79 @@ class Table:
     def place(self, row: int) -> str:
         """Return where a row stands: `events.csv line 7`."""
         word = "line" if self.first_row else "row"
-        return f"{self.path.name} {word} {row + self.first_row}"
+        return f"{self.origin.name} {word} {row + self.first_row}"
 
 
-def read_table(path: Path) -> Table:
-    """Return a file's columns. Raises WorldMissing, or BadUsage for what cannot be understood."""
-    if path.is_dir():
-        raise BadUsage(f"{path} is a folder; name a CSV, JSONL or Parquet file")
+def read_table(
+    head: Head,
+    wanted: Collection[str] | None = None,
+    dialect: Dialect | None = None,
+    reshape: Reshape | None = None,
+    diverse: str = "",
+    say: Say = lambda _: None,
+) -> Table:
+    """Return a file's columns: those `wanted`, else all.
+
+    `reshape` is given the rows of a delimited file part by part, and what it returns is the
+    table. `diverse` names a column whose texts hardly repeat. Raises WorldMissing, or BadUsage
+    for what cannot be understood.
+    """
+    origin = head.origin
+    tell = _teller(head, say)
+    names = column_names(head, dialect)
+    names = names if wanted is None else tuple(wanted)
     try:
-        with path.open("rb") as file:
-            start = file.read(4)
-        return _reader(path, start)(path)
-    except FileNotFoundError as error:
-        raise WorldMissing(f"the file {path} is not there") from error
-    except (OSError, EOFError) as error:
-        raise WorldMissing(f"the file {path} cannot be read: {error}") from error
-    except UnicodeDecodeError as error:
-        raise BadUsage(f"{path} is not UTF-8 text: byte {error.start}") from error
+        if head.kind == "parquet":
+            columns = _parquet(origin, names)
+            return _table(origin, columns, 0)
+        if head.kind == "json":
+            return _table(origin, read_json_rows(origin, names, tell), 1)
+        dialect = dialect or Dialect()
+        columns = read_delimited(head, dialect, names, reshape, diverse, tell)
+        return _table(origin, columns, 1 if dialect.names else 2)
+    except TORN as error:
+        raise WorldMissing(f"the file {origin} cannot be read: {error}") from error
 
 
-def _reader(path: Path, start: bytes) -> Callable[[Path], Table]:
-    if not start:
-        raise BadUsage(f"{path} is empty")
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if start == b"PAR1":
-        return _read_parquet
-    if suffix in (".jsonl", ".ndjson", ".json"):
-        return _read_jsonl
-    if suffix in (".csv", ".tsv", ".txt", ".inter"):
-        return _read_csv
-    raise BadUsage(f"{path}: what kind of file is it? Name it .csv, .jsonl or .parquet")
+def column_names(head: Head, dialect: Dialect | None = None) -> tuple[str, ...]:
+    """Return the names of a file's columns; BadUsage if it is no table or they are not clear."""
+    if dialect and dialect.names:
+        return dialect.names
+    if head.kind == "unknown" and dialect is None:
+        raise BadUsage(
+            f"{head.origin}: what kind of file is it? Name it .csv, .jsonl or .parquet; "
+            "millstream data list shows what else is known"
+        )
+    if head.fault:
+        raise BadUsage(f"{head.origin} {head.fault}")
+    if len(set(head.names)) != len(head.names) or "" in head.names:
+        raise BadUsage(f"{head.origin}: its first line must name each column once")
+    return head.names
 
 
-def _text(path: Path) -> TextIO:
-    """Return an open file of text, unpacked; closing it closes what is below."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+def _table(origin: Origin, columns: Mapping[str, Column], first_row: int) -> Table:
+    return Table(origin, columns, first_row, len(next(iter(columns.values()), [])))
 
 
-def _read_csv(path: Path) -> Table:
-    with _text(path) as text:
-        head = text.readline()
-        delimiter = max(_DELIMITERS, key=head.count)
-        text.seek(0)
-        rows = csv.reader(text, delimiter=delimiter)
-        try:
-            names = [name.strip() for name in next(rows, [])]
-            columns: dict[str, list[str]] = {name: [] for name in names}
-            if len(columns) != len(names) or "" in columns:
-                raise BadUsage(f"{path}: its first line must name each column once")
-            for row in rows:
-                if not row:
-                    continue
-                if len(row) != len(names):
-                    raise BadUsage(
-                        f"{path} line {rows.line_num}: {len(row)} fields where the first line "
-                        f"names {len(names)}"
-                    )
-                for column, field in zip(columns.values(), row, strict=True):
-                    column.append(field)
-        except csv.Error as error:
-            raise BadUsage(f"{path} line {rows.line_num}: {error}") from error
-    count = len(next(iter(columns.values()), []))
-    return Table(path, {name: _from_text(column) for name, column in columns.items()}, 2, count)
-
-
-def _from_text(column: Sequence[str]) -> Column:
-    """Return a CSV column: empty is None, and whole numbers written as floats lose their `.0`."""
-    if all(not field or _WHOLE_FLOAT.fullmatch(field) for field in column):
-        return [field.partition(".")[0] if field else None for field in column]
-    return [field or None for field in column]
-
-
-def _read_jsonl(path: Path) -> Table:
-    columns: dict[str, Column] = {}
-    count = 0
-    with _text(path) as text:
-        for line, row in _json_rows(path, text):
-            if not isinstance(row, dict):
-                raise BadUsage(f"{path} line {line}: not a JSON object")
-            for name, value in row.items():
-                if name not in columns:
-                    columns[name] = [None] * count
-                columns[name].append(value)
-            count += 1
-            for column in columns.values():
-                if len(column) < count:
-                    column.append(None)
-    return Table(path, columns, 1, count)
-
-
-def _json_rows(path: Path, text: TextIO) -> Iterator[tuple[int, object]]:
-    """Yield line numbers and values: one JSON a line, or one array of them all."""
-    decode = msgspec.json.Decoder().decode
-    number = 0
+def _parquet(origin: Origin, names: Collection[str]) -> dict[str, Column]:
     try:
-        for number, line in enumerate(text, 1):
-            if number == 1 and line.lstrip().startswith("["):
-                rows: object = decode(line + text.read())
-                if not isinstance(rows, list):
-                    raise BadUsage(f"{path}: not an array of JSON objects")
-                yield from enumerate(rows, 1)
-                return
-            if not line.isspace():
-                yield number, decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadUsage(f"{path} line {number}: not JSON: {error}") from error
-
-
-def _read_parquet(path: Path) -> Table:
-    try:
-        table = pq.read_table(path)
-        columns = {
-            name: _plain(table.column(number)) for number, name in enumerate(table.column_names)
-        }
+        table = pq.read_table(origin.path, columns=list(names))
     except pa.ArrowException as error:
-        raise BadUsage(f"{path} cannot be read as Parquet: {error}") from error
-    return Table(path, columns, 0, table.num_rows)
+        raise BadUsage(f"{origin} cannot be read as Parquet: {error}") from error
+    return {name: table.column(name) for name in table.column_names}
 
 
-def _plain(column: pa.ChunkedArray) -> Column:
-    """Return Python values; timestamps and dates become Moments."""
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        whole = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
-        return [None if ms is None else Moment(ms) for ms in whole.to_pylist()]
-    values: Column = column.to_pylist()
-    return values
+def _teller(head: Head, say: Say) -> Callable[[int], None]:
+    """Return what is told how many rows there are so far; it speaks of large files only."""
+    size = head.origin.bytes()
+    if size >= LARGE_BYTES:
+        say(f"reading {head.origin}, {size / 1e6:,.0f} MB")
+    told = 0
 
+    def tell(rows: int) -> None:
+        nonlocal told
+        if rows >= told + TOLD_EVERY:
+            told = rows
+            say(f"{rows:,} rows read")
 
-class Moment(int):
-    """A moment in ms since the epoch, from a column that is one of moments: no unit to guess."""
+    return tell

@@ -14,6 +14,7 @@ from millstream.models.event import EVENT_TYPES, EventWeights
 from millstream.streams.audit import Audit
 from millstream.streams.cli import cli
 from millstream.streams.decode import REASONS
+from millstream.streams.loaders.registry import DATASETS
 from millstream.streams.settings_reader import setting_types
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -124,6 +125,11 @@ def test_the_page_on_events_has_every_type_with_its_weight() -> None:
     for type_, weight in rows.items():
         if type_ != "rating":
             assert float(weight) == EventWeights().weight(type_, 1.0), type_
+
+
+def test_the_page_on_data_has_every_data_set() -> None:
+    cells = [row[0] for row in table(ROOT / "docs/data.md", "name")]
+    assert {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)} == set(DATASETS)
 
 
 def test_the_page_on_events_has_every_reason_in_order() -> None:

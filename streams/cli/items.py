@@ -9,9 +9,9 @@ from millstream.streams.catalogue_table import GUESSED, read_items
 from millstream.streams.cli.options import json_option, settings_options
 from millstream.streams.cli.output import print_json
 from millstream.streams.cli.progress import progress, say
-from millstream.streams.datasets import parse_columns
 from millstream.streams.errors import BadUsage
 from millstream.streams.event_fields import valid_id
+from millstream.streams.guesses import parse_columns
 from millstream.streams.log import Message
 from millstream.streams.settings import Settings
 from millstream.streams.world import open_log

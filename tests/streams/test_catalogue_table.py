@@ -66,7 +66,7 @@ def test_the_last_row_of_an_item_counts_and_bad_rows_are_left_out(
 
 def test_a_file_without_items_is_refused(tmp_path: Path, said: list[str]) -> None:
     file = tmp_path / "c.csv"
-    file.write_text("sku,title\n1,a\n")
+    file.write_text("code,title\n1,a\n")
     with pytest.raises(BadUsage, match="say which it is with --columns item=NAME"):
         read(file, said)
     file.write_text("item,hidden\n1,perhaps\n")

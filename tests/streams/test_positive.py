@@ -2,12 +2,14 @@
 
 import pytest
 
+from millstream.streams.columns import coded
 from millstream.streams.errors import BadUsage
 from millstream.streams.positive import parse_positive
 
 
 def holds(text: str, **row: object) -> bool:
-    return parse_positive(text).holds({name: [value] for name, value in row.items()}, 0)
+    (found,) = parse_positive(text).mask({name: coded([value]) for name, value in row.items()})
+    return bool(found)
 
 
 @pytest.mark.parametrize(

@@ -156,9 +156,25 @@ def test_a_list_is_watched_for_a_while(settings: Settings, answer: Run) -> None:
 
 
 def test_data_sets_are_listed(settings: Settings, answer: Run) -> None:
-    (held,) = answer("data", "list")["datasets"]
-    assert (held["name"], held["here"]) == ("movielens-100k", False)
-    assert "no redistribution" in held["terms"]
+    held = answer("data", "list")["datasets"]
+    assert (held[0]["name"], held[0]["here"]) == ("movielens-100k", False)
+    assert "no redistribution" in held[0]["terms"]
+
+
+def test_odd_files_are_replayed_whole(settings: Settings, answer: Run, tmp_path: Path) -> None:
+    answer("topics", "create")
+    file = tmp_path / "odd.csv"
+    for rows, published in (
+        ([f"u{n % 3},i{n % 4},{S}" for n in range(12)], 12),  # all ties
+        ([f"u,i{n},{S - n}" for n in range(12)], 12),  # one user, backwards
+        ([f"u{n},i,{S + n}" for n in range(12)], 12),  # one item
+        ([f"u,i,{S}"] * 12, 12),  # the same row again and again
+        ([f"u,i{n},{S if n % 3 else 'nan'}" for n in range(12)], 8),
+    ):
+        file.write_text("\n".join(["user,item,ts", *rows]))
+        assert answer("replay", str(file))["published"] == published
+    file.write_text("user,item,ts\nu,i,1\nu,j,2\n")
+    assert "is --ts-unit right?" in answer("replay", str(file), code=2)["error"]
 
 
 def test_the_doctor_finds_what_is_here_and_what_is_not(settings: Settings, answer: Run) -> None:
