@@ -46,7 +46,7 @@ def z_scores(scores):
 def assert_greedy(order, listed, scores, vectors, n, strength):
     """Every pick gains as much as the best that determinants, taken whole, find at its turn."""
     kernel, z = kernel_of(listed, vectors), z_scores(scores)
-    picked = []
+    picked: list[int] = []
     for place in order.tolist():
         before = log_det(kernel, picked) if picked else 0.0
         gains = {
