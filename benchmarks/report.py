@@ -15,14 +15,15 @@ from millstream.streams.errors import MillstreamError
 from millstream.streams.machine import machine
 
 
-def parser(about: str) -> argparse.ArgumentParser:
-    """Return a parser with the flags of every benchmark."""
+def parser(about: str, *, orders: bool = True) -> argparse.ArgumentParser:
+    """Return a parser with the flags of every benchmark; `orders` adds --order."""
     flags = argparse.ArgumentParser(description=about)
     flags.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     flags.add_argument("--quick", action="store_true", help="few events: only shows that it runs")
-    flags.add_argument(
-        "--order", choices=ORDERS, action="append", dest="orders", help="default: both"
-    )
+    if orders:
+        flags.add_argument(
+            "--order", choices=ORDERS, action="append", dest="orders", help="default: both"
+        )
     flags.add_argument(
         "--events", default=DATASET, metavar="DATASET|FILE", help="MovieLens 100K or such a file"
     )
