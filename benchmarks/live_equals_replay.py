@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from rich.table import Table
@@ -38,14 +38,23 @@ CLOSE: Final = 0.02
 """Live is to be within this of evaluate."""
 
 
+class Used(NamedTuple):
+    """A list that somebody chose from: events sent when it was asked for and used; its model."""
+
+    asked: int
+    used: int
+    model: int
+
+
 @dataclass(slots=True)
 class Seen:
     """What people saw when they chose, by row of the table."""
 
     hits: dict[int, bool] = field(default_factory=dict)
-    models: list[tuple[int, int]] = field(default_factory=list)  # (events sent, list's model)
+    lists: list[Used] = field(default_factory=list)
     without_list: int = 0
     sent: int = 0
+    asked: dict[str, int] = field(default_factory=dict)  # user -> events sent at their last one
 
 
 def scored_rows(table: EventTable) -> list[int]:
@@ -76,8 +85,10 @@ def live(bench: Rig, table: EventTable, rate: float | None) -> dict[str, Any]:
             listing = decode_listing(stored)
             first = [entry.item for entry in listing.items[:RECALL_AT]]
             seen.hits[row] = table.items[row] in first
-            seen.models.append((seen.sent, listing.model))
-        seen.sent += len(rows)
+            seen.lists.append(Used(seen.asked[table.users[row]], seen.sent, listing.model))
+        for row in rows:
+            seen.sent += 1
+            seen.asked[table.users[row]] = seen.sent
 
     def tick(sent: int) -> None:
         if sent // TELL_EVERY > told[-1]:
@@ -87,26 +98,30 @@ def live(bench: Rig, table: EventTable, rate: float | None) -> dict[str, Any]:
     told = [0]
     replay = Replay(bench.log, bench.settings, f"live-{time.time_ns()}", rate, tick)
     done = replay.publish_faithfully(table, bench.store, ANSWER_S, look)
-    behind = _events_behind(bench, seen.models)
     return {
         "hits": [seen.hits[row] for row in sorted(seen.hits)],
         "events_per_second": done.events_per_second,
         "unanswered": done.unanswered,
         "without_list": seen.without_list,
-        "events_behind": {
-            f"p{p}": round(float(np.percentile(behind, p))) if behind else None for p in (50, 99)
-        },
+        **_ages(bench, seen.lists),
     }
 
 
-def _events_behind(bench: Rig, models: Sequence[tuple[int, int]]) -> list[int]:
-    """Return by how many events each list's item model was behind when the list was used."""
+def _ages(bench: Rig, lists: Sequence[Used]) -> dict[str, dict[str, int]]:
+    """Return, in events, how old lists were when used, and how far behind their item model was."""
     topic = bench.settings.topics.name("interactions")
     begin, end = bench.log.bounds(topic, 0)
     batches = [decode_batch(record.value) for record in bench.log.read(topic, 0, begin, end)]
     sizes = [len(batch.interactions) if batch else 0 for batch in batches]
     folded = list(accumulate(sizes, initial=0))  # a model's offset -> events it has learnt
-    return [sent - folded[model - begin] for sent, model in models]
+    ages = {
+        "model_behind_events": [one.asked - folded[one.model - begin] for one in lists],
+        "list_age_events": [one.used - one.asked for one in lists],
+    }
+    return {
+        name: {f"p{p}": round(float(np.percentile(events or [0], p))) for p in (50, 90, 99)}
+        for name, events in ages.items()
+    }
 
 
 def compare(bench: Rig, table: EventTable, rate: float | None) -> dict[str, object]:
@@ -163,8 +178,9 @@ def _tables(found: Mapping[str, Any]) -> list[Table]:
     )
     table.add_row("hits of one only", f"live {pair['only_first']}, evaluate {pair['only_second']}")
     table.add_row("events a second, live", f"{one['events_per_second']:,.0f}")
-    behind = one["events_behind"]
-    table.add_row("item side behind, events", f"p50 {behind['p50']}, p99 {behind['p99']}")
+    for name in ("model_behind_events", "list_age_events"):
+        percentiles = ", ".join(f"{p} {events}" for p, events in one[name].items())
+        table.add_row(name.replace("_", " "), percentiles)
     table.add_row("lists that did not come in time", str(one["unanswered"]))
     table.add_row("events without any list", str(one["without_list"]))
     return [table]

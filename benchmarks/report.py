@@ -49,7 +49,7 @@ def answer(
         return 130
     except (BenchmarkFailed, MillstreamError) as error:
         say(f"error: {error}")
-        return 1
+        return error.exit_code if isinstance(error, MillstreamError) else 1
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     if as_json:
         print(json.dumps({"benchmark": name, "date": date, "machine": machine(), **found}))
