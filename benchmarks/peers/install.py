@@ -16,6 +16,13 @@ class NotInstalled(Exception):
     """A peer's packages cannot be had here; the sentence says why."""
 
 
+def packages_of(name: str, pins: Sequence[str], cache: Path) -> Path:
+    """Return the folder of a peer's packages, which need not be there."""
+    # Compiled packages are of one Python; other pins are another folder.
+    of = hashlib.sha256(" ".join((sys.version, *pins)).encode()).hexdigest()[:8]
+    return cache / "peers" / f"{name}-{of}"
+
+
 def ensure_installed(name: str, pins: Sequence[str], cache: Path) -> Path | None:
     """Return the folder that holds the pinned packages, None when none are needed.
 
@@ -23,9 +30,7 @@ def ensure_installed(name: str, pins: Sequence[str], cache: Path) -> Path | None
     """
     if not pins:
         return None
-    # Compiled packages are of one Python; other pins are another folder.
-    of = hashlib.sha256(" ".join((sys.version, *pins)).encode()).hexdigest()[:8]
-    folder = cache / "peers" / f"{name}-{of}"
+    folder = packages_of(name, pins, cache)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.orders import part, positives
 from benchmarks.paired import paired
 from benchmarks.peers.apart import PeerFailed, run_peer
-from benchmarks.peers.install import NotInstalled, ensure_installed
+from benchmarks.peers.install import NotInstalled, ensure_installed, packages_of
 from benchmarks.peers.peer import Scores
 from benchmarks.peers.pop import HALF_LIFE, Pop
 from benchmarks.peers.prequential import MISS, Stream, numbered, rank, replay
@@ -20,6 +20,7 @@ from benchmarks.quality import head_to_head, scored_users
 
 from millstream.streams.evaluate import evaluate
 from millstream.streams.settings import Settings
+from millstream.streams.settings_reader import cache_dir
 
 
 class Newest:
@@ -126,6 +127,22 @@ def test_a_peer_in_its_own_process_ranks_as_here() -> None:
     apart = run_peer("pop", stream, 1, 7, Path("unused"), lambda _: None)
     assert apart.ranks == replay(Pop(), stream, seed=7).ranks
     assert apart.score_us > 0
+
+
+@pytest.mark.parametrize("name", [name for name, entry in PEERS.items() if entry.pins])
+def test_an_installed_peer_learns_which_items_go_together(name: str) -> None:
+    # 40 s of installing are the benchmark's business; what it has installed is tried here.
+    if not packages_of(name, PEERS[name].pins, cache_dir()).is_dir():
+        pytest.skip(f"not installed; python benchmarks/quality.py --peers {name} does that")
+    # Each user takes the ten items of one of four shelves, in an order of their own.
+    random, users, items = np.random.default_rng(2), list[int](), list[int]()
+    for user in range(120):
+        users += [user] * 10
+        items += [10 * (user % 4) + int(n) for n in random.permutation(10)]
+    stream = Stream(users, numbered([str(item) for item in items]), [1_000_000] * len(users))
+    found = run_peer(name, stream, 1, 0, cache_dir(), lambda _: None)
+    settled = np.array(found.ranks[len(found.ranks) // 2 :])
+    assert (settled <= 10).mean() > 0.9  # by chance, 10 of about 35
 
 
 def test_a_peer_that_breaks_says_so(capfd: pytest.CaptureFixture[str]) -> None:
