@@ -1,1 +1,1 @@
-"""Every figure in README.md and docs/performance.md is printed by a script in this folder."""
+"""Every figure in README.md, docs/performance.md and docs/quality.md has its script here."""

@@ -15,14 +15,15 @@ from millstream.streams.errors import MillstreamError
 from millstream.streams.machine import machine
 
 
-def parser(about: str) -> argparse.ArgumentParser:
-    """Return a parser with the flags of every benchmark."""
+def parser(about: str, *, orders: bool = True) -> argparse.ArgumentParser:
+    """Return a parser with the flags of every benchmark; `orders` adds --order."""
     flags = argparse.ArgumentParser(description=about)
     flags.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     flags.add_argument("--quick", action="store_true", help="few events: only shows that it runs")
-    flags.add_argument(
-        "--order", choices=ORDERS, action="append", dest="orders", help="default: both"
-    )
+    if orders:
+        flags.add_argument(
+            "--order", choices=ORDERS, action="append", dest="orders", help="default: both"
+        )
     flags.add_argument(
         "--events", default=DATASET, metavar="DATASET|FILE", help="MovieLens 100K or such a file"
     )
@@ -48,7 +49,7 @@ def answer(
         return 130
     except (BenchmarkFailed, MillstreamError) as error:
         say(f"error: {error}")
-        return 1
+        return error.exit_code if isinstance(error, MillstreamError) else 1
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     if as_json:
         print(json.dumps({"benchmark": name, "date": date, "machine": machine(), **found}))

@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from millstream.models.arrays import missing
 from millstream.models.elementary import exponential

@@ -35,7 +35,7 @@ def fused_rank(
 def source_ranks(
     model: ItemModel, histories: Histories, row: int, met: Sequence[str], tie: float
 ) -> list[int]:
-    """Return the row's rank by each feature of each source, among all items but those that the user has met."""
+    """Return the row's rank by each feature, among all items but those that the user has met."""
     if row < 0:
         return [MISS] * len(source_names(model))
     rivals = _rivals(model, met)

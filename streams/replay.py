@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from millstream.exporters.store import Store
 from millstream.streams.datasets import EventTable
-from millstream.streams.errors import BadUsage, WorldMissing
+from millstream.streams.errors import BadUsage
 from millstream.streams.event_fields import ID_BYTES_MAX, TS_MAX_MS, TS_MIN_MS, valid_id
-from millstream.streams.listing import decode_listing
+from millstream.streams.faithful import Clock, Turns, Waiting
 from millstream.streams.log import Log, Message
 from millstream.streams.memory_log import choose_partition
 from millstream.streams.settings import EVENT_ROLES, Role, Settings
@@ -29,22 +29,11 @@ ROLES: Final[dict[str, Role]] = {
 """The topic of each type; all others are feedback."""
 
 ANSWER_S: Final = 10.0
-SILENT_MAX: Final = 3
 POLL_S: Final = 0.002
 AT_ONCE: Final = 200
 ROW_DIGITS: Final = 8
 RUN_BYTES_MAX: Final = ID_BYTES_MAX - ROW_DIGITS - 1
 _BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-
-class Clock(Protocol):
-    """Time as the replay knows it."""
-
-    def monotonic(self) -> float:
-        """Return seconds that only go forward."""
-
-    def sleep(self, seconds: float) -> None:
-        """Return after so many seconds."""
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -84,34 +73,35 @@ class Replay:
         return self._done(table, began, 0)
 
     def publish_faithfully(
-        self, table: EventTable, store: Store, answer_s: float = ANSWER_S
+        self,
+        table: EventTable,
+        store: Store,
+        answer_s: float = ANSWER_S,
+        before: Callable[[Sequence[int]], None] = lambda _: None,
     ) -> Replayed:
         """Publish each event only when its user's list has taken in the one before.
 
-        A list that does not come within `answer_s` is counted and waited for no longer. Raises
-        WorldMissing when one after the other does not come: nobody makes lists.
+        `before` is called with the rows that are published next: what their users' lists hold is
+        what these persons see when they choose. A list that does not come within `answer_s` is
+        counted and waited for no longer. Raises WorldMissing when none comes: nobody makes lists.
         """
         self._check(table)
-        waiting = _Waiting(store, answer_s, self.clock)
+        turns, waiting = Turns(table.users), Waiting(store, answer_s, self.clock)
         partitions = {
             role: self.log.partitions(self.settings.topics.name(role)) for role in EVENT_ROLES
         }
         began = self.clock.monotonic()
-        most = AT_ONCE if self.rate is None else max(1, min(AT_ONCE, int(self.rate / 20)))
-        start = 0
-        while start < len(table):
-            # As many as may go together: up to the first whose user is in this lot already.
-            users: set[str] = set()
-            stop = start
-            while stop < min(len(table), start + most) and table.users[stop] not in users:
-                users.add(table.users[stop])
-                stop += 1
-            waiting.until_answered(users)
-            self._append(table, range(start, stop), partitions, waiting, began)
-            start = stop
-            self.tick(stop)
-        waiting.until_answered(waiting.users())
-        self.tick(len(table))
+        sent = 0
+        while sent < len(table) or waiting:
+            waiting.look()
+            rows = turns.take(waiting.users, self._due(len(table), began), AT_ONCE)
+            if rows:
+                before(rows)
+                self._append(table, rows, partitions, waiting)
+                sent += len(rows)
+                self.tick(sent)
+            else:
+                self.clock.sleep(POLL_S)
         return self._done(table, began, waiting.unanswered)
 
     def message(self, table: EventTable, row: int) -> tuple[Role, Message]:
@@ -135,14 +125,12 @@ class Replay:
         table: EventTable,
         rows: Sequence[int],
         partitions: dict[Role, int],
-        waiting: "_Waiting",
-        began: float,
+        waiting: Waiting,
     ) -> None:
         lots: dict[Role, list[tuple[str, Message]]] = {}
         for row in rows:
             role, message = self.message(table, row)
             lots.setdefault(role, []).append((table.users[row], message))
-        self._pace(rows[-1], began)
         for role, lot in lots.items():
             placed = [_placed(message, partitions[role]) for _, message in lot]
             offsets = self.log.append(self.settings.topics.name(role), placed)
@@ -170,59 +158,16 @@ class Replay:
             if ahead > 0:
                 self.clock.sleep(ahead)
 
+    def _due(self, rows: int, began: float) -> int:
+        """Return how many rows may have been published by now."""
+        if self.rate is None:
+            return rows
+        return min(rows, int((self.clock.monotonic() - began) * self.rate) + 1)
+
     def _done(self, table: EventTable, began: float, unanswered: int) -> Replayed:
         seconds = self.clock.monotonic() - began
         rate = len(table) / seconds if seconds > 0 else 0.0
         return Replayed(self.run, len(table), round(seconds, 3), round(rate, 1), unanswered)
-
-
-class _Waiting:
-    """Who has an event under way, and where it stands in the log."""
-
-    def __init__(self, store: Store, answer_s: float, clock: Clock) -> None:
-        self._store = store
-        self._answer_s = answer_s
-        self._clock = clock
-        self._expected: dict[str, tuple[str, int]] = {}
-        self._silent = 0
-        self.unanswered = 0
-
-    def users(self) -> set[str]:
-        """Return who is waited for."""
-        return set(self._expected)
-
-    def expect(self, user: str, partition: str, offset: int) -> None:
-        """Note the newest event of a user."""
-        self._expected[user] = (partition, offset)
-
-    def until_answered(self, users: set[str]) -> None:
-        """Return when the lists of these users have taken in what is expected of them."""
-        deadline = self._clock.monotonic() + self._answer_s
-        open_ = [user for user in users if user in self._expected]
-        while open_:
-            listings = self._store.listings(open_)
-            for user, listing in zip(open_, listings, strict=True):
-                partition, offset = self._expected[user]
-                if listing and decode_listing(listing).as_of.get(partition, 0) > offset:
-                    del self._expected[user]
-                    self._silent = 0
-            open_ = [user for user in open_ if user in self._expected]
-            if open_ and self._clock.monotonic() > deadline:
-                self._give_up(open_)
-                return
-            if open_:
-                self._clock.sleep(POLL_S)
-
-    def _give_up(self, users: Sequence[str]) -> None:
-        for user in users:
-            del self._expected[user]
-        self.unanswered += len(users)
-        self._silent += 1
-        if self._silent >= SILENT_MAX:
-            raise WorldMissing(
-                f"no list has followed its event within {self._answer_s:.0f} s, {SILENT_MAX} times "
-                "in a row; is a worker running? Start one with: millstream worker all"
-            )
 
 
 def new_run(now_ms: int) -> str:

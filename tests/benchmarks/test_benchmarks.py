@@ -1,7 +1,6 @@
 """The benchmarks run, on few events, and say what the documentation says that they print."""
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -10,15 +9,6 @@ from typing import Any
 
 import pytest
 from benchmarks.orders import in_order, part, positives
-
-
-@pytest.fixture(scope="session")
-def events_file(root: Path) -> Path:
-    data = Path(os.environ.get("MILLSTREAM_TEST_DATA", root.parent / "shared" / "data"))
-    file = data / "movielens100k/events.parquet"
-    if not file.exists():
-        pytest.skip(f"{file} is not here; MILLSTREAM_TEST_DATA says where test data are")
-    return file
 
 
 def quickly(script: str, root: Path, events: Path, kafka: str, redis: str) -> dict[str, Any]:
@@ -81,3 +71,26 @@ def test_throughput_counts_events_lists_stages_and_faust_alone(
     assert sum(found["stages_us_per_event"].values()) == pytest.approx(wall_us, rel=0.01)
     assert found["processes"]["recommend"]["peak_mb"] > 50
     assert found["faust_alone"]["events_per_second"] > 0
+
+
+def test_live_lists_and_evaluate_score_the_same_events(
+    root: Path, events_file: Path, kafka_address: str, redis_url: str
+) -> None:
+    command = [sys.executable, str(root / "benchmarks/live_equals_replay.py"), "--json"]
+    command += ["--limit", "400", "--events", str(events_file)]
+    command += ["--kafka", kafka_address, "--redis", redis_url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    live, replayed, apart = found["live"], found["evaluate"], found["live_minus_evaluate"]
+    assert found["events"] == 400
+    assert 0 < found["scored"] < 400
+    assert live["unanswered"] == live["without_list"] == 0
+    assert live["recall@10"] > 0.02
+    hits = apart["only_first"] - apart["only_second"]
+    assert live["recall@10"] - replayed["recall@10"] == pytest.approx(
+        hits / found["scored"], abs=1e-4
+    )
+    assert live["list_age_events"]["p50"] >= 0
+    assert 0 <= live["model_behind_events"]["p50"] < 400

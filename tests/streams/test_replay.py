@@ -1,7 +1,7 @@
 """Replaying: what is published, where, how fast, and waiting for lists."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -13,7 +13,7 @@ from millstream.models.event import Event
 from millstream.streams.datasets import EventTable
 from millstream.streams.decode import record_decoder
 from millstream.streams.errors import BadUsage, WorldMissing
-from millstream.streams.listing import Listing, encode_listing
+from millstream.streams.listing import Listing, decode_listing, encode_listing
 from millstream.streams.log import Log, Record, TopicMissing
 from millstream.streams.memory_log import MemoryLog
 from millstream.streams.replay import Replay, new_run
@@ -207,6 +207,33 @@ def test_faithful_waits_for_each_users_list(log: MemoryLog, settings: Settings) 
     assert (done.published, done.unanswered) == (40, 0)
     assert sum(map(len, batches)) == 40
     assert all(len(set(batch)) == len(batch) for batch in batches)
+
+
+def test_faithful_shows_what_each_person_sees_when_they_choose(
+    log: MemoryLog, settings: Settings
+) -> None:
+    store, events = MemoryStore(), table(30, users=3)
+    lists: dict[int, int] = {}  # row -> how many of its user's events their list has taken in
+
+    def before(rows: Sequence[int]) -> None:
+        for row in rows:
+            (stored,) = store.listings([events.users[row]])
+            lists[row] = sum(decode_listing(stored).as_of.values()) if stored else 0
+
+    with slow_worker(log, store, settings):
+        Replay(log, settings, "r").publish_faithfully(events, store, before=before)
+    assert sorted(lists) == list(range(30))
+    # A partition may hold several users: an offset counts at least the user's own events.
+    assert all(lists[row] >= row // 3 for row in lists)
+
+
+def test_faithful_keeps_a_rate_too(log: MemoryLog, settings: Settings) -> None:
+    store = MemoryStore()
+    with slow_worker(log, store, settings):
+        replay = Replay(log, settings, "r", rate=100.0)
+        done = replay.publish_faithfully(table(31, users=31), store)
+    assert done.published == 31
+    assert done.seconds >= 0.3
 
 
 def test_faithful_gives_up_when_nobody_makes_lists(log: MemoryLog, settings: Settings) -> None:
