@@ -16,21 +16,22 @@ def candidates(
     excluded_ptr: npt.NDArray[np.int64],
     excluded: Rows,
     withheld: npt.NDArray[np.bool_],
+    rows_in_use: int,
     most: int,
 ) -> Rows:
     """Return each user's distinct proposals, (B, most), padded with -1 behind.
 
     User b never gets rows in excluded[excluded_ptr[b]:excluded_ptr[b + 1]] nor anyone a row that
-    is `withheld` (one flag a row; rows beyond it pass). The sources take turns until `most`
+    is `withheld` (one flag a row; rows beyond it pass); all rows are below `rows_in_use`. The sources take turns until `most`
     are found.
     """
     users = len(excluded_ptr) - 1
     out = missing(users, most)
     if proposals and users:
-        stacked = np.concatenate(proposals, axis=1)
-        order = _turns(tuple(rows.shape[1] for rows in proposals))
-        top = int(stacked.max(initial=-1)) + 1
-        _gather(stacked, order, excluded_ptr, excluded, withheld, np.zeros(top, np.bool_), out)
+        widths = tuple(rows.shape[1] for rows in proposals)
+        stacked = proposals[0] if len(proposals) == 1 else np.concatenate(proposals, axis=1)
+        met = np.zeros(rows_in_use, np.bool_)
+        _gather(stacked, _turns(widths), excluded_ptr, excluded, withheld, met, out)
     return out
 
 

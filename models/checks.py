@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.histories import Step, Steps
+from millstream.models.histories import Step, Steps, one_of
 from millstream.models.samples import (
     DEPTH,
     ITEMS,
@@ -19,7 +19,6 @@ from millstream.models.samples import (
     everything,
     histories_of,
     no_histories,
-    one_of,
     some_histories,
     step_of,
     steps,

@@ -71,7 +71,7 @@ class _Memory:
         self._arrays = self._made(0)
 
     def opened(self) -> tuple[Floats, Floats, Rows]:
-        """Return inputs (M, top, D), scores (M, top), and number and target (M, 2)."""
+        """Return inputs (M, top, D), scores and worth (M, top + 1), number and target (M, 2)."""
         if not len(self._arrays[0]):
             self._arrays = self._made(self._length)
         return self._arrays
@@ -90,7 +90,7 @@ class _Memory:
         top, inputs = self._shape
         return (
             np.zeros((length, top, inputs), np.float32),
-            np.zeros((length, top), np.float32),
+            np.zeros((length, top + 1), np.float32),
             np.zeros((length, 2), np.int32),
         )
 
@@ -416,6 +416,7 @@ def _learn(
         steps[0] += 1
         memory_inputs[held] = inputs
         memory_scores[held, :lifted] = scores[:lifted]
+        memory_scores[held, -1] = worth[b]
         memory_choices[held, 0], memory_choices[held, 1] = lifted, target
         for turn in range(1 + replays):
             # The choice itself, then some of the latest: a choice is rare, and says more than
@@ -425,6 +426,7 @@ def _learn(
                 inputs[:] = memory_inputs[held]
                 lifted, target = memory_choices[held, 0], memory_choices[held, 1]
                 scores[:lifted] = memory_scores[held, :lifted]
+            counted = memory_scores[held, -1]
             forward(inputs, lifted, into, bias, out, hidden, scores)
             probabilities(scores, lifted, p)
             backward(
@@ -432,7 +434,7 @@ def _learn(
                 lifted,
                 target,
                 p,
-                worth[b],
+                counted,
                 out,
                 hidden,
                 into_gradient,

@@ -109,3 +109,16 @@ def histories_before(steps: Steps, at: npt.NDArray[np.int64]) -> Histories:
             steps.history_ts_ms[flat],
         )
     return Histories(ptr, rows, weights, ts_ms, steps.ts_ms[at], steps.users[at])
+
+
+def one_of(histories: Histories, b: int) -> Histories:
+    """Return user b's history alone."""
+    part = slice(histories.ptr[b], histories.ptr[b + 1])
+    return Histories(
+        histories.ptr[b : b + 2] - histories.ptr[b],
+        histories.rows[part],
+        histories.weights[part],
+        histories.ts_ms[part],
+        histories.now_ms[b : b + 1],
+        histories.users[b : b + 1],
+    )

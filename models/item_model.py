@@ -230,7 +230,8 @@ class LearnedModel(ItemModel):
         if not len(at):
             return
         histories = histories_before(steps, at)
-        found = self.scorer.candidates(histories, histories.ptr, histories.rows)
+        in_use = len(self.rows)
+        found = self.scorer.candidates(histories, histories.ptr, histories.rows, in_use)
         features = self.scorer.score(histories, found)
         self.fusion.learn(features, found, histories, steps.rows[at], steps.weights[at])
 

@@ -18,8 +18,10 @@ FLOOR: Final = np.float32(1e-3)
 FLOOR_DECAY: Final = np.float32(0.8)
 TIMED_ITEMS: Final = 30
 """Items of a history that are weighed by time."""
+WALK_ITEMS: Final = 5
 WALK_FROM: Final = 10
-"""Neighbours from which the second step is taken."""
+"""Newest items from which the first step of the walk is taken, and neighbours from which the
+second."""
 MS: Final = np.float32(0.001)
 COSINES: Final = (0, 1, 2, 6, 7, 8)
 """The readings that are divided by the root of the candidate's own weight too."""
@@ -134,6 +136,8 @@ def _score(
     soon = np.empty(TIMED_ITEMS, np.float32)
     short = np.empty(TIMED_ITEMS, np.float32)
     roots = np.empty(width, np.float32)
+    steps = np.empty(WALK_ITEMS, np.float32)
+    reach = np.zeros(len(filled), np.float32)
     for b in range(len(candidates)):
         begin = ptr[b]
         depth = min(len(places), ptr[b + 1] - begin)
@@ -153,11 +157,14 @@ def _score(
         exponential(soon[:timed])
         exponential(short[:timed])
         floor = FLOOR
+        steps[:] = 0.0
         for k in range(depth):
             row = rows[begin + k]
             if row >= len(filled) or totals[row] <= 0.0:
                 continue
             root = np.float32(weights[begin + k] / np.sqrt(totals[row]))
+            if k < WALK_ITEMS:
+                steps[k] = root * (soon[k] + floor)
             pair[:] = 0.0
             if k >= TIMED_ITEMS:
                 for c in range(filled[row]):
@@ -180,7 +187,19 @@ def _score(
             _add(root * (soon[k] + floor), close, out[6, b])
             _add(root * (short[k] + floor), close, out[7, b])
             floor *= FLOOR_DECAY
-        _walk(ids, near, filled, totals, rows[begin], place, close, out[8, b])
+        start = min(depth, WALK_ITEMS)
+        _walk(
+            ids,
+            near,
+            filled,
+            totals,
+            rows[begin : begin + start],
+            steps[:start],
+            place,
+            reach,
+            close,
+            out[8, b],
+        )
         for x in COSINES:
             for c in range(width):
                 out[x, b, c] *= roots[c]
@@ -203,28 +222,39 @@ def _walk(
     near: Floats,
     filled: Rows,
     totals: Doubles,
-    row: int,
+    rows: Rows,
+    factors: Floats,
     place: Rows,
+    reach: Floats,
     sums: Floats,
     out: Floats,
 ) -> None:
-    """Write two steps from a row: to its best neighbours, and from there to the candidates."""
-    if row >= len(filled) or totals[row] <= 0.0:
-        return
+    """Write two steps along `near`: to what is nearest to these rows, and from there on.
+
+    `factors` weigh the rows; `reach` is 0 everywhere, and is so again.
+    """
     values = np.empty(WALK_FROM, np.float32)
     found = np.empty(WALK_FROM, np.int32)
+    for k in range(len(rows)):
+        for c in range(filled[rows[k]] if factors[k] > 0.0 else 0):
+            reach[ids[rows[k], c]] += factors[k] * near[rows[k], c]
     n = 0
-    for c in range(filled[row]):
-        other = ids[row, c]
-        value = near[row, c] / np.float32(np.sqrt(totals[other] + 1e-9))
-        if value <= 0.0 or (n == WALK_FROM and value <= values[n - 1]):
-            continue
-        q = min(n, WALK_FROM - 1)
-        n = min(n + 1, WALK_FROM)
-        while q > 0 and values[q - 1] < value:
-            values[q], found[q] = values[q - 1], found[q - 1]
-            q -= 1
-        values[q], found[q] = value, other
+    for k in range(len(rows)):
+        for c in range(filled[rows[k]] if factors[k] > 0.0 else 0):
+            other = ids[rows[k], c]
+            value = reach[other]
+            reach[other] = 0.0
+            if value <= 0.0:
+                continue
+            value /= np.float32(np.sqrt(totals[other] + 1e-9))
+            if n == WALK_FROM and value <= values[n - 1]:
+                continue
+            q = min(n, WALK_FROM - 1)
+            n = min(n + 1, WALK_FROM)
+            while q > 0 and values[q - 1] < value:
+                values[q], found[q] = values[q - 1], found[q - 1]
+                q -= 1
+            values[q], found[q] = value, other
     sums[:] = 0.0
     for q in range(n):
         other = found[q]

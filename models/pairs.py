@@ -7,7 +7,7 @@
     co, co_short, co_long   E = co,   .8^k, .4^k, .98^k      cosine
     sr, sr_short, sr_soon   E = sr,   .8^k, .5^k, by time    rules: what came after
     near, near_short        E = near, by time, slow and fast cosine
-    walk                    E = near, a second step from the newest item's best neighbours
+    walk                    E = near, a second step from what is nearest to the newest five
 
 Incremental item-item collaborative filtering (Huang et al. 2015, TencentRec) with both sums
 decayed by distance, sequential rules (Ludewig & Jannach 2018), and both by the wall clock. What
@@ -39,7 +39,7 @@ RETRIEVED: Final = (0.8, 20)
 class PairsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of `pairs`; times in seconds."""
 
-    proposals: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 150
+    proposals: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 190
     width: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 256
     pair_items: Items = 50
     pair_decay: Decay = 0.95
@@ -47,7 +47,7 @@ class PairsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule_decay: Decay = 0.7
     near_s: Seconds = 120.0
     near_short_s: Seconds = 20.0
-    profile_items: Items = 50
+    profile_items: Items = 30
 
 
 class Pairs:

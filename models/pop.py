@@ -46,7 +46,7 @@ class Decayed:
         self.scale = 1.0
         self.rows = 0
         self.counts: Doubles = np.zeros(0, np.float64)
-        self._place: Rows = np.zeros(0, np.int32)  # 1 + place in the head, 0 outside
+        self.places: Rows = np.zeros(0, np.int32)  # 1 + place in the head, 0 outside
         self._head: Rows = np.zeros(head, np.int32)
         self._filled = 0
 
@@ -54,7 +54,7 @@ class Decayed:
         """Make room for item rows 0 .. rows - 1."""
         self.rows = max(self.rows, rows)
         self.counts = grown(self.counts, rows)
-        self._place = grown(self._place, rows)
+        self.places = grown(self.places, rows)
 
     def forget(self, rows: Rows) -> None:
         """Set these counts to 0."""
@@ -67,7 +67,7 @@ class Decayed:
         while start < len(rows):
             start, self.scale, self._filled = _add(
                 self.counts,
-                self._place,
+                self.places,
                 self._head,
                 self._filled,
                 self.scale,
@@ -100,7 +100,7 @@ class Decayed:
         self.rows = len(counts)
         self.counts = np.array(counts, np.float64)
         self.scale = float(np.asarray(scale, np.float64)[0])
-        self._place = np.zeros(len(counts), np.int32)
+        self.places = np.zeros(len(counts), np.int32)
         self._rebuild()
 
     def _rebuild(self) -> None:
@@ -108,8 +108,8 @@ class Decayed:
         order = order[self.counts[order] > 0.0][: len(self._head)]
         self._filled = len(order)
         self._head[: self._filled] = order
-        self._place[:] = 0
-        self._place[order] = np.arange(1, self._filled + 1)
+        self.places[:] = 0
+        self.places[order] = np.arange(1, self._filled + 1)
 
 
 class Pop:
@@ -163,7 +163,8 @@ class Pop:
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return the same rows for all: popular and trending in turns, distinct, (B, k)."""
         turns = missing(k)
-        _take_turns(self.popular.top(k), self.trending.top(k), turns)
+        trending = self.trending
+        _take_turns(self.popular.top(k), trending.top(k), trending.places, turns)
         return np.repeat(turns[None, :], len(histories), axis=0)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
@@ -297,18 +298,21 @@ def _score(
 
 
 @kernel
-def _take_turns(one: Rows, other: Rows, out: Rows) -> None:
+def _take_turns(one: Rows, other: Rows, place: Rows, out: Rows) -> None:
+    """Mix two heads; what stands in the other's already, by its place there, is passed over."""
     n = 0
     for q in range(max(len(one), len(other))):
-        for side in range(2):
-            rows = one if side == 0 else other
-            if q >= len(rows) or n == len(out):
-                continue
+        if q < len(one) and n < len(out):
+            at = place[one[q]] - 1
+            if at < 0 or at >= q:
+                out[n] = one[q]
+                n += 1
+        if q < len(other) and n < len(out):
             met = False
-            for e in range(n):
-                met |= out[e] == rows[q]
+            for e in range(min(q + 1, len(one))):
+                met |= one[e] == other[q]
             if not met:
-                out[n] = rows[q]
+                out[n] = other[q]
                 n += 1
 
 

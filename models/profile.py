@@ -150,6 +150,18 @@ class Profile:
             values[n] = value
         return cls(p.items, list(accumulate(p.ts)), p.keys, p.types, values, seen, p.as_of)
 
+    def copy(self) -> Self:
+        """Return a profile of its own with the same content."""
+        return type(self)(
+            self.items[:],
+            self.ts[:],
+            self.keys[:],
+            self.types[:],
+            self.values[:],
+            self.seen,
+            self.as_of.copy(),
+        )
+
     def note_offsets(self, offsets: dict[str, int]) -> None:
         """Set the next offset of some topic partitions (`clicks-3` -> 1042)."""
         self.as_of.update(offsets)

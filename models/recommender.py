@@ -130,7 +130,7 @@ class Recommender:
         rows = self.model.rows
         # One moment for the batch: the masks of its requests differ only across an item's turn.
         closed = catalogue.closed_rows(rows, rows.changes, max(r.now_ms for r in requests))
-        found = self.model.scorer.candidates(histories, ptr, excluded, closed)
+        found = self.model.scorer.candidates(histories, ptr, excluded, len(rows), closed)
         if not self._repeats:
             for b, request in enumerate(requests):
                 if len(request.profile.seen):

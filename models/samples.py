@@ -36,19 +36,6 @@ def no_histories(users: int) -> Histories:
     return histories_of([[] for _ in range(users)])
 
 
-def one_of(histories: Histories, b: int) -> Histories:
-    """Return user b's history alone."""
-    part = slice(histories.ptr[b], histories.ptr[b + 1])
-    return Histories(
-        histories.ptr[b : b + 2] - histories.ptr[b],
-        histories.rows[part],
-        histories.weights[part],
-        histories.ts_ms[part],
-        histories.now_ms[b : b + 1],
-        histories.users[b : b + 1],
-    )
-
-
 def histories_of(rows: Sequence[Sequence[int]]) -> Histories:
     """Return one user's history a list of rows, newest first, with falling weights."""
     flat = np.array([row for each in rows for row in each], np.int32)

@@ -29,11 +29,13 @@ class Scorer:
         histories: Histories,
         excluded_ptr: npt.NDArray[np.int64],
         excluded: Rows,
+        rows_in_use: int,
         withheld: npt.NDArray[np.bool_] = NONE_WITHHELD,
     ) -> Rows:
         """Return what may be listed for each user, (B, candidates_max), padded with -1."""
         proposals = [source.retrieve(histories, k) for source, k in self._sources if k]
-        return candidates(proposals, excluded_ptr, excluded, withheld, self._candidates_max)
+        most = self._candidates_max
+        return candidates(proposals, excluded_ptr, excluded, withheld, rows_in_use, most)
 
     def score(self, histories: Histories, found: Rows) -> Scores:
         """Return all features of the candidates (B, C), in the order of `features`, (K, B, C)."""

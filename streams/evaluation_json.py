@@ -11,6 +11,7 @@ class Asked(msgspec.Struct, frozen=True):
     """What the run was asked for, so that it can be had again."""
 
     protocol: str
+    batch: int
     every: int
     seed: int
     positive: str | None

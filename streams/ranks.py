@@ -19,17 +19,21 @@ def source_names(model: ItemModel) -> list[str]:
     return list(model.scorer.features)
 
 
-def fused_rank(
-    recommender: Recommender, histories: Histories, candidates: Rows, row: int, tie: float
-) -> int:
-    """Return the row's rank among one user's candidates, (1, C); MISS if it is none of them."""
-    if row < 0 or not (candidates[0] == row).any():
-        return MISS
+def fused_ranks(
+    recommender: Recommender,
+    histories: Histories,
+    candidates: Rows,
+    rows: Sequence[int],
+    ties: Sequence[float],
+) -> list[int]:
+    """Return each user's row's rank among their candidates, (B, C); MISS if it is none of them."""
     fused = recommender.fuse(histories, candidates, candidates.shape[1])
-    mine = np.flatnonzero(fused.rows[0] == row)
-    if not len(mine):
-        return MISS
-    return rank_of(fused.scores[0][fused.rows[0] >= 0], int(mine[0]), tie)
+    ranks = []
+    for b, (row, tie) in enumerate(zip(rows, ties, strict=True)):
+        mine = np.flatnonzero(fused.rows[b] == row) if row >= 0 else ()
+        listed = fused.scores[b][fused.rows[b] >= 0]
+        ranks.append(rank_of(listed, int(mine[0]), tie) if len(mine) else MISS)
+    return ranks
 
 
 def source_ranks(

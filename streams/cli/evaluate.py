@@ -16,7 +16,7 @@ from millstream.streams.collector import calm_collector
 from millstream.streams.compare import compare
 from millstream.streams.datasets import Reading, read_events
 from millstream.streams.errors import BadUsage, WorldMissing
-from millstream.streams.evaluate import PROTOCOLS, Plan, evaluate
+from millstream.streams.evaluate import BATCH, PROTOCOLS, Plan, evaluate
 from millstream.streams.evaluation_json import Asked, as_json_answer
 from millstream.streams.machine import machine
 from millstream.streams.outcome import read_answer
@@ -36,6 +36,13 @@ PATH = click.Path(path_type=Path)
     default=PROTOCOLS[0],
     show_default=True,
     help="Each event before it is learnt, or each person's last after all else is learnt.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=BATCH,
+    show_default=True,
+    help="Events of a micro-batch: the item model is as of its begin, as in a worker.",
 )
 @click.option("--every", type=click.IntRange(1), default=1, help="Score every Nth event only.")
 @click.option(
@@ -63,6 +70,7 @@ def command(
     source: str | None,
     targets: str | None,
     protocol: str,
+    batch: int,
     every: int,
     seed: int,
     no_sources: bool,
@@ -102,7 +110,7 @@ def command(
     if report is not None:
         _check_writable(report)
     settings = changed(settings, changes)
-    asked = Asked(protocol, every, seed, reading.positive, targets, reading.limit, list(changes))
+    asked = Asked(protocol, batch, every, seed, reading.positive, targets, reading.limit, list(changes))
     table = read_events(source, replace(reading, targets=targets), settings.data_path, say)
     warm_up(settings)
     calm_collector()
@@ -110,6 +118,7 @@ def command(
         cast(Literal["prequential", "leave-last-out"], protocol),
         every,
         seed=seed,
+        batch=batch,
         sources=not no_sources,
         lists=as_json or report is not None,
     )
