@@ -1,17 +1,18 @@
-"""The suite that every source earns: `for check in CHECKS: check(make)`.
+"""The suite that every source earns: `for check in CHECKS: check(lambda: small_source(name))`.
 
-`make` returns a new, empty source with the same settings and seed each time; its bounds should
-be small, so that 3,000 interactions of 300 users reach them. A broken promise is an
-AssertionError that says which.
+Each call makes a new, empty source with the same settings and seed; its bounds are small, so that
+3,000 interactions of 300 users reach them. A broken promise is an AssertionError that says which.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from millstream.models.histories import Step, Steps
+from millstream.models.registry import new_source, params_type
 from millstream.models.samples import (
     DEPTH,
     ITEMS,
@@ -29,6 +30,28 @@ from millstream.models.source import Arrays, Source
 Maker = Callable[[], Source]
 CUT: Final = 7
 """Steps given at once; no multiple of it is, so that the last part is a shorter one."""
+SMALL: Final[dict[str, object]] = {
+    "factors": 8,
+    "half_life": 3.0,
+    "head": 16,
+    "item_users": 16,
+    "negatives": 2,
+    "trending_half_life": 1.0,
+    "users_max": 64,
+    "width": 8,
+}
+"""What params of these names are while a source is checked, whichever source has them."""
+
+
+def small_params(name: str) -> msgspec.Struct:
+    """Return a source's params with small bounds."""
+    params = params_type(name)
+    return params(**{key: SMALL[key] for key in params.__struct_fields__ if key in SMALL})
+
+
+def small_source(name: str) -> Source:
+    """Return an empty source with small bounds."""
+    return new_source(name, small_params(name), 7)
 
 
 def reading_changes_no_byte(make: Maker) -> None:

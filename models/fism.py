@@ -8,7 +8,7 @@ Two vectors an item, x as something met and y as something to meet; no vector fo
 """
 
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
@@ -20,6 +20,9 @@ from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.ridge import Floats, begin
 from millstream.models.source import Arrays
+
+WEIGHT_MAX: Final = np.float32(2.0)
+"""What an item of the history counts at most: heavier ones would make steps that run away."""
 
 
 class FismParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,7 +160,8 @@ def _person(
     total = 0.0
     n = min(len(rows), len(place_weights))
     for k in range(n):
-        used[k] = place_weights[k] * weights[k] if rows[k] < len(met) else np.float32(0.0)
+        weight = min(weights[k], WEIGHT_MAX)
+        used[k] = place_weights[k] * weight if rows[k] < len(met) else np.float32(0.0)
         total += used[k]
     if total <= 0.0:
         return 0

@@ -44,7 +44,7 @@ def no_failpoint(name: str) -> None:
 
 def new_sources(settings: Settings) -> list[tuple[Source, int]]:
     """Return the sources that the settings name, empty, with how much each proposes."""
-    params = {name: getattr(settings, name) for name in settings.model.sources}
+    params = {name: settings.section(name) for name in settings.model.sources}
     return [
         (new_source(name, p, settings.model.seed), getattr(p, "proposals", 0))
         for name, p in params.items()

@@ -49,7 +49,7 @@ class Range:
     def of(self, settings: Settings) -> float:
         """Return what the settings say."""
         section, _, name = self.key.partition(".")
-        return float(getattr(getattr(settings, section), name))
+        return float(getattr(settings.section(section), name))
 
     def put(self, settings: Settings, value: float) -> Settings:
         """Return settings with this one changed."""

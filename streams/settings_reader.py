@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
+from millstream.models.registry import SOURCES, params_type
 from millstream.streams.errors import BadUsage, WorldMissing
 from millstream.streams.settings import Settings
 
@@ -83,8 +84,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
     environment = {}
     for key in dict(setting_types()):
         section, _, field = key.partition(".")
-        value = getattr(settings, section)
-        value = getattr(value, field) if field else value
+        value = getattr(settings.section(section), field) if field else getattr(settings, key)
         if isinstance(value, dict):
             value = ",".join(f"{name}={one}" for name, one in value.items())
         elif isinstance(value, tuple | list):
@@ -102,11 +102,18 @@ def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
 def setting_types() -> Iterator[tuple[str, inspect.Type]]:
     """Yield every key (`worker.batch_max`, `data_dir`) and its type, in the tree's order."""
     for field in msgspec.structs.fields(Settings):
-        if isinstance(field.default, msgspec.Struct):
-            for leaf in msgspec.structs.fields(type(field.default)):
-                yield f"{field.name}.{leaf.name}", inspect.type_info(leaf.type)
+        if field.name == "sources":
+            for name in SOURCES:
+                yield from _leaves(name, params_type(name))
+        elif isinstance(field.default, msgspec.Struct):
+            yield from _leaves(field.name, type(field.default))
         else:
             yield field.name, inspect.type_info(field.type)
+
+
+def _leaves(section: str, type_: type[msgspec.Struct]) -> Iterator[tuple[str, inspect.Type]]:
+    for leaf in msgspec.structs.fields(type_):
+        yield f"{section}.{leaf.name}", inspect.type_info(leaf.type)
 
 
 def env_name(key: str) -> str:
@@ -164,14 +171,15 @@ def _over(
             sections.setdefault(section, {})[field] = value
         else:
             top[section] = value
+    settings = msgspec.structs.replace(settings, **top)
     for section, values in sections.items():
-        before: msgspec.Struct = getattr(settings, section)
         try:
-            top[section] = msgspec.structs.replace(before, **values)
+            changed = msgspec.structs.replace(settings.section(section), **values)
         except ValueError as error:  # a params struct's own __post_init__
             places = ", ".join(given[f"{section}.{field}"].place for field in values)
             raise BadUsage(f"{places}: {error}") from error
-    return msgspec.structs.replace(settings, **top)
+        settings = settings.with_section(section, changed)
+    return settings
 
 
 def _converted(key: str, given: _Given, type_: inspect.Type) -> object:
@@ -194,7 +202,7 @@ def _converted(key: str, given: _Given, type_: inspect.Type) -> object:
 def _plain(key: str) -> object:
     """Return the annotation of a key, for msgspec.convert."""
     section, _, field = key.partition(".")
-    owner = type(getattr(Settings(), section)) if field else Settings
+    owner = type(Settings().section(section)) if field else Settings
     for one in msgspec.structs.fields(owner):
         if one.name == (field or section):
             return one.type
