@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.histories import Step, Steps
-from millstream.models.registry import new_source, params_type
+from millstream.models.registry import new_source, params_type, section_of
 from millstream.models.samples import (
     DEPTH,
     ITEMS,
@@ -45,7 +45,7 @@ SMALL: Final[dict[str, object]] = {
 
 def small_params(name: str) -> msgspec.Struct:
     """Return a source's params with small bounds."""
-    params = params_type(name)
+    params = params_type(section_of(name))
     return params(**{key: SMALL[key] for key in params.__struct_fields__ if key in SMALL})
 
 
@@ -154,7 +154,7 @@ def learning_lifts_what_was_learnt(make: Maker) -> None:
     source.grow(ITEMS)
     before = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0, 0]
     for n in range(200):
-        user = n % 10 + 1
+        user = n // 10 % 10 + 1  # each now and then takes the other
         source.learn(Steps.of([step_of(0, [], user)]))
         source.learn(Steps.of([step_of(1 if n % 10 else 2, [0], user)]))
     after = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0, 0]

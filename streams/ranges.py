@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from millstream.models.registry import SOURCES
+from millstream.models.registry import SOURCES, section_of
 from millstream.streams.settings import Settings
 from millstream.streams.settings_reader import with_setting
 
@@ -80,5 +80,6 @@ RANGES: Final[Sequence[Range]] = (
 def ranges_of(settings: Settings) -> list[Range]:
     """Return the ranges that matter: those of the sources in use, and of what is no source."""
     sections = {one.key.partition(".")[0] for one in RANGES}
-    idle = {name for name in sections if name in SOURCES and name not in settings.model.sources}
+    used = {section_of(name) for name in settings.model.sources}
+    idle = {name for name in sections if name in SOURCES and name not in used}
     return [one for one in RANGES if one.key.partition(".")[0] not in idle]

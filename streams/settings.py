@@ -6,10 +6,11 @@ from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
+from millstream.models.errors import ModelError
 from millstream.models.event import EventWeights
 from millstream.models.fusion import FusionParams
 from millstream.models.profile import ProfileParams
-from millstream.models.registry import SOURCES, params_type
+from millstream.models.registry import SOURCES, check_name, params_type, section_of
 
 TopicName = Annotated[
     str,
@@ -153,9 +154,10 @@ class ModelSettings(Section, frozen=True):
     def __post_init__(self) -> None:
         """Refuse a source that there is not."""
         for name in self.sources:
-            if name not in SOURCES:
-                known = ", ".join(sorted(SOURCES))
-                raise ValueError(f"{name!r} is wrong; it must be a list, each item one of {known}")
+            try:
+                check_name(name)
+            except ModelError as error:
+                raise ValueError(error) from error
 
 
 class ListSettings(Section, frozen=True):
@@ -243,7 +245,10 @@ class Settings(Section, frozen=True):
             "model": self.model,
             "length": self.list.length,
             "repeats": self.list.repeats,
-            **{name: self.section(name) for name in ("profile", "fusion", *self.model.sources)},
+            **{
+                name: self.section(name)
+                for name in ("profile", "fusion", *map(section_of, self.model.sources))
+            },
         }
         encoded = msgspec.json.encode(shaping, order="sorted")
         return hashlib.sha256(encoded).hexdigest()[:8]

@@ -17,7 +17,8 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from millstream.models.registry import SOURCES, params_type
+from millstream.models.errors import ModelError
+from millstream.models.registry import SOURCES, is_family, new_source, params_type, section_of
 from millstream.streams.errors import BadUsage, WorldMissing
 from millstream.streams.settings import Settings
 
@@ -289,3 +290,11 @@ def _check_together(settings: Settings, given: Mapping[str, _Given]) -> None:
         )
     if len(set(settings.model.sources)) != len(settings.model.sources):
         raise BadUsage(f"{place('model.sources')}: a source is named twice; name each once")
+    for name in settings.model.sources:
+        section = section_of(name)
+        if is_family(section):
+            try:
+                new_source(name, settings.section(section), settings.model.seed)
+            except ModelError as error:
+                places = {place("model.sources"): None, place(f"{section}.options"): None}
+                raise BadUsage(f"{', '.join(places)}: {error}") from error

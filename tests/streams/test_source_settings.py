@@ -4,6 +4,7 @@ import pytest
 
 from millstream.models.pairs import PairsParams
 from millstream.models.registry import SOURCES
+from millstream.streams.assembly import new_sources
 from millstream.streams.errors import BadUsage
 from millstream.streams.settings import Settings
 from millstream.streams.settings_reader import (
@@ -54,5 +55,38 @@ def test_params_shape_the_hash_where_their_source_is_in_use() -> None:
 
 def test_a_source_that_there_is_not_is_refused_with_those_that_there_are() -> None:
     flags = {"model.sources": Flag("--set", "pop,pears")}
-    with pytest.raises(BadUsage, match=r"^--set: 'pears' is wrong.* each item one of fism, mf, pa"):
+    with pytest.raises(
+        BadUsage,
+        match=r"^--set: 'pears' is wrong.* each item one of fism, mf, pairs, pop, river\.MODEL, ri",
+    ):
         load_settings(environ={}, flags=flags)
+
+
+@pytest.mark.parametrize(
+    ("sources", "options", "sentence"),
+    [
+        ("pop,river", "", r"^A: 'river' is wrong.* river\.MODEL"),
+        ("pop,pairs.SVD", "", r"^A: 'pairs\.SVD' is wrong"),
+        (
+            "pop,river.SVD",
+            "",
+            r"^A, B: River has no recommender 'SVD'; it has Baseline, BiasedMF, ",
+        ),
+        ("river.FunkMF", "FunkMF.k=1", r"^A, B: river\.FunkMF takes no 'k'; it takes n_factors, "),
+        ("river.FunkMF", "k=1", r"^B: 'k=1' is wrong; it must be MODEL\.ARGUMENT=VALUE"),
+    ],
+)
+def test_what_river_does_not_know_is_bad_usage(sources: str, options: str, sentence: str) -> None:
+    flags = {"model.sources": Flag("A", sources), "river.options": Flag("B", options)}
+    with pytest.raises(BadUsage, match=sentence):
+        load_settings(environ={}, flags=flags)
+
+
+def test_rivers_recommenders_share_a_section_and_its_params_shape_the_hash() -> None:
+    flags = {"model.sources": Flag("A", "pop,river.FunkMF,river.Baseline")}
+    settings = load_settings(environ={}, flags=flags)
+    made = {source.name for source, _ in new_sources(settings)}
+    assert made == {"pop", "river.FunkMF", "river.Baseline"}
+    changed = with_setting(settings, "river.options", "FunkMF.n_factors=3", "B")
+    assert changed.shape_hash() != settings.shape_hash()
+    assert load_settings(environ=as_environment(changed)) == changed
