@@ -131,13 +131,15 @@ class Fusion:
         histories: Histories,
         chosen: Rows,
         worth: Floats,
-    ) -> None:
+    ) -> Rows:
         """Learn, one user after another, from the row that each chose among their candidates.
 
         A choice counts its `worth` (B,), at most 1. Who chose none of them, or has no history,
-        teaches nothing.
+        teaches nothing. Returns how many candidates stood above the chosen one before it was
+        learnt, by the fusion and by `pop` alone, (2, B); -1 where nothing was taught.
         """
         bucket, context = _contexts(histories)
+        above = missing(2, len(candidates))
         _learn(
             features,
             candidates,
@@ -157,8 +159,11 @@ class Fusion:
             self.learnt,
             self.params.rate,
             self.params.decay,
+            self.features.index(STRANGERS) if STRANGERS in self.features else -1,
+            above,
         )
         self._changed = True
+        return above
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return all weights, if any moved since the last call."""
@@ -308,6 +313,16 @@ def _rank(
 
 
 @kernel
+def _above(scores: Floats, n: int, target: int) -> int:
+    """Return how many of the first n stand above the target; of those level with it, half."""
+    above, level = 0, 0
+    for q in range(n):
+        above += scores[q] > scores[target]
+        level += scores[q] == scores[target]
+    return above + (level - 1) // 2
+
+
+@kernel
 def _learn(
     features: Scores,
     candidates: Rows,
@@ -327,6 +342,8 @@ def _learn(
     learnt: npt.NDArray[np.int64],
     rate: float,
     decay: float,
+    popular: int,
+    above: Rows,
 ) -> None:
     width = candidates.shape[1]
     units = len(out)
@@ -350,6 +367,9 @@ def _learn(
         for k in range(len(weights)):
             weights[k] = np.float32(own[at, k] + shared[k])
         linear(z, n, weights, sums)
+        above[0, b] = _above(sums, n, target)
+        if popular >= 0:
+            above[1, b] = _above(z[popular], n, target)
         probabilities(sums, n, p)
         newton(z, n, p, target, worth[b], own[at], own_curvature[at], shared, shared_curvature)
         lifted = best(sums, numbers, n, scores, places)
@@ -358,6 +378,7 @@ def _learn(
             continue
         _gather_inputs(z, context[b], scores, places, lifted, inputs)
         forward(inputs, lifted, into, bias, out, hidden, scores)
+        above[0, b] = _above(scores, lifted, target)
         probabilities(scores, lifted, p)
         backward(
             inputs, lifted, target, p, worth[b], out, hidden, into_gradient, bias_gradient, out_gradient
