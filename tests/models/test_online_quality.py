@@ -62,7 +62,9 @@ def test_fusion_says_what_stood_above_before_it_learnt() -> None:
 
 
 def model(watch: list[np.ndarray] | None) -> LearnedModel:
-    learned = LearnedModel([(new_source("pop", PopParams(head=64), 0), 30)], FusionParams(hidden=8), 100, 0)
+    learned = LearnedModel(
+        [(new_source("pop", PopParams(head=64), 0), 30)], FusionParams(hidden=8), 100, 0
+    )
     if watch is not None:
         learned.watch = watch.append
     return learned
