@@ -57,8 +57,7 @@ def exponential(x: Floats) -> None:
         scale[q] = (np.int32(whole) + np.int32(127)) << np.int32(23)
         f = y - whole
         x[q] = ONE + f * (
-            EXP2[0]
-            + f * (EXP2[1] + f * (EXP2[2] + f * (EXP2[3] + f * (EXP2[4] + f * EXP2[5]))))
+            EXP2[0] + f * (EXP2[1] + f * (EXP2[2] + f * (EXP2[3] + f * (EXP2[4] + f * EXP2[5]))))
         )
     power = scale.view(np.float32)
     for q in range(len(x)):

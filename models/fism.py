@@ -7,8 +7,9 @@ Two vectors an item, x as something met and y as something to meet; no vector fo
 `negatives` others drawn by hash, so that every replica draws the same.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
@@ -39,7 +40,7 @@ class Fism:
 
     name = "fism"
     learns_from_steps = True
-    features = MappingProxyType({"fism": 0.1})
+    features: ClassVar[Mapping[str, float]] = MappingProxyType({"fism": 0.1})
 
     def __init__(self, params: FismParams, seed: int = 0) -> None:
         """Start empty."""
@@ -196,7 +197,7 @@ def _score(
 
 
 @kernel
-def _draw(seed: int, step: int, n: int) -> int:
+def _draw(seed: int, step: int, n: int) -> np.int64:
     """Return 31 bits by hash: splitmix64 (Steele et al. 2014)."""
     x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(step) * np.uint64(1024)
     x += np.uint64(n) + np.uint64(1)

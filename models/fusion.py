@@ -360,7 +360,16 @@ def _learn(
         forward(inputs, lifted, into, bias, out, hidden, scores)
         probabilities(scores, lifted, p)
         backward(
-            inputs, lifted, target, p, worth[b], out, hidden, into_gradient, bias_gradient, out_gradient
+            inputs,
+            lifted,
+            target,
+            p,
+            worth[b],
+            out,
+            hidden,
+            into_gradient,
+            bias_gradient,
+            out_gradient,
         )
         learnt[0] += 1
         ends = into.size
