@@ -202,7 +202,7 @@ def _plain(key: str) -> object:
 
 
 def _parsed(text: str, type_: inspect.Type) -> object:
-    """Return text as the list or table it stands for: `co,sr` and `co=1,sr=0.5`; else itself."""
+    """Return text as what it stands for: `a,b` a list, `a=1,b=0.5` a table; else itself."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(type_, inspect.ListType | inspect.VarTupleType | inspect.TupleType):
         return parts
@@ -281,3 +281,9 @@ def _check_together(settings: Settings, given: Mapping[str, _Given]) -> None:
         )
     if len(set(settings.model.sources)) != len(settings.model.sources):
         raise BadUsage(f"{place('model.sources')}: a source is named twice; name each once")
+    if settings.list.diversity and "mf" not in settings.model.sources:
+        where = place("list.diversity", "model.sources")
+        raise BadUsage(
+            f"{where}: list.diversity tells items apart by the factors of mf; put mf into "
+            "model.sources, or leave list.diversity at 0"
+        )

@@ -9,21 +9,21 @@ import msgspec
 import pytest
 
 from millstream.models.checks import CHECKS, taught
-from millstream.models.co import CoParams
 from millstream.models.errors import ModelError
+from millstream.models.fism import FismParams
 from millstream.models.histories import Steps
 from millstream.models.mf import MfParams
+from millstream.models.pairs import PairsParams
 from millstream.models.pop import PopParams
 from millstream.models.registry import SOURCES, new_source
 from millstream.models.river_mf import RiverMfParams
 from millstream.models.samples import step_of
-from millstream.models.sr import SrParams
 
 SMALL = {
-    "co": CoParams(width=8),
-    "sr": SrParams(width=8),
+    "pairs": PairsParams(width=8),
     "pop": PopParams(half_life=3.0, trending_half_life=1.0, head=16),
     "mf": MfParams(factors=8, users_max=64, item_users=16),
+    "fism": FismParams(factors=8, negatives=4),
     "river_mf": RiverMfParams(factors=4, users_max=64, negatives=2),
 }
 
@@ -43,11 +43,16 @@ def test_the_default_params_make_a_source_of_that_name(name):
     assert new_source(name, SOURCES[name](), 0).name == name
 
 
+def test_no_two_sources_have_a_feature_of_one_name():
+    names = [feature for name in SMALL for feature in new_source(name, SMALL[name], 0).features]
+    assert len(set(names)) == len(names)
+
+
 def test_a_source_of_another_name_or_with_anothers_params_is_refused():
-    with pytest.raises(ModelError, match="no source 'so' takes CoParams; there are co, sr"):
-        new_source("so", CoParams(), 0)
-    with pytest.raises(ModelError, match="'sr' takes CoParams"):
-        new_source("sr", CoParams(), 0)
+    with pytest.raises(ModelError, match="no source 'pears' takes PairsParams; there are pairs"):
+        new_source("pears", PairsParams(), 0)
+    with pytest.raises(ModelError, match="'pop' takes PairsParams"):
+        new_source("pop", PairsParams(), 0)
 
 
 def digest(name: str) -> str:
