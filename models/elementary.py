@@ -49,7 +49,7 @@ def signed_log(x: Floats) -> None:
 
 @kernel
 def exponential(x: Floats) -> None:
-    """Replace x by exp(x), within 3e-7 + 5e-8 |x| of itself; beyond -87 and 88 by that there."""
+    """Replace x by exp(x), within 3e-7 + 8e-8 |x| of itself; beyond -87 and 88 by that there."""
     scale = np.empty(len(x), np.int32)
     for q in range(len(x)):
         y = min(max(x[q], EXP_MIN), EXP_MAX) * LOG2_E

@@ -99,7 +99,8 @@ def test_strangers_get_pop_whatever_was_learnt():
     features, found, chosen = choices(300)
     fusion = Fusion({"a": 0.1, "pop": 0.1}, SMALL)
     learn(fusion, features, found, chosen)
-    assert weights_of(fusion, 2)[1] < 0.1
+    a, pop = weights_of(fusion, 2)
+    assert a > 3 * abs(pop)
     ranked = fusion.rank(features, found, no_histories(300), 20)
     expected = np.take_along_axis(found, np.argsort(-features[1], axis=1), 1)
     assert ranked.rows.tolist() == expected.tolist()

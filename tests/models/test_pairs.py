@@ -184,14 +184,15 @@ def dense_readings(edges, totals, history, n):
         co[row, to], sr[row, to], near[row, to] = sums
     root = np.where(totals > 0, 1 / np.sqrt(np.maximum(totals, 1e-9)), 0.0)
     out = np.zeros((9, n))
+    floor = float(FLOOR)
     for k, (row, weight, seconds) in enumerate(history):
         for x, (decay, depth) in enumerate(PLACES):
             if k < depth:
                 out[x] += weight * root[row] * decay**k * (co if x < 3 else sr)[row]
-        floor = float(FLOOR) * float(FLOOR_DECAY) ** k
         slow, fast = (math.exp(-seconds / s) + floor for s in (120.0, 20.0))
         for x, matrix, by_time in ((5, sr, slow), (6, near, slow), (7, near, fast)):
             out[x] += weight * root[row] * by_time * matrix[row]
+        floor *= float(FLOOR_DECAY) if totals[row] else 1.0  # by the place among those known
     if history and totals[history[0][0]] > 0:
         first = near[history[0][0]] * root
         out[8] = (first * root) @ near

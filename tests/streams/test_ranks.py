@@ -58,9 +58,9 @@ def test_with_diversity_a_listed_items_rank_is_its_place_and_the_rest_come_after
         model=ModelSettings(sources=("pairs", "pop", "mf")),
         pairs=PairsParams(width=8),
         mf=MfParams(factors=8, users_max=16, item_users=4),
-        list=ListSettings(length=5, diversity=0.9),
+        list=ListSettings(length=5, diversity=1.0),
     )
-    clicks = [(f"u{n % 7}", f"m{n * n % 17}") for n in range(150)]
+    clicks = [(f"u{n % 7}", f"m{n * n * n % 41 // 2}") for n in range(150)]
     model = learnt(strong, clicks)
     diverse = new_recommender(strong, model)
     plain = new_recommender(msgspec.structs.replace(strong, list=ListSettings(length=5)), model)
