@@ -162,6 +162,14 @@ def learning_lifts_what_was_learnt(make: Maker) -> None:
     _hold(after[0] > after[1], "the learnt item does not score higher")
 
 
+def every_feature_tells_items_apart(make: Maker) -> None:
+    """Each feature scores some candidates of somebody unlike the others."""
+    source = taught(make())
+    scores = source.score(some_histories(20), everything(20))
+    for name, feature in zip(source.features, scores, strict=True):
+        _hold(bool((feature != feature[:, :1]).any()), f"{name} is the same for all items")
+
+
 def a_replica_equals_the_learner(make: Maker) -> None:
     """Fed by steps or by `changes`, in frames of any length, with rows forgotten on the way."""
     learner, replica = make(), make()
@@ -265,6 +273,7 @@ CHECKS: Final = (
     nothing_and_nobody_work,
     scores_are_finite,
     learning_lifts_what_was_learnt,
+    every_feature_tells_items_apart,
     a_replica_equals_the_learner,
     a_batch_changes_no_result,
     proposals_are_distinct_and_known,

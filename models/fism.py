@@ -7,8 +7,9 @@ Two vectors an item, x as something met and y as something to meet; no vector fo
 `negatives` others drawn by hash, so that every replica draws the same.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 import numpy as np
@@ -21,8 +22,8 @@ from millstream.models.jit import kernel
 from millstream.models.ridge import Floats, begin
 from millstream.models.source import Arrays
 
-WEIGHT_MAX: Final = np.float32(2.0)
-"""What an item of the history counts at most: heavier ones would make steps that run away."""
+HEAVIEST: Final = np.float32(2.0)
+"""What one item of a history counts at most: a step grows with it, and too long a step diverges."""
 
 
 class FismParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +43,7 @@ class Fism:
 
     name = "fism"
     learns_from_steps = True
-    features = MappingProxyType({"fism": 0.1})
+    features: ClassVar[Mapping[str, float]] = MappingProxyType({"fism": 0.1})
 
     def __init__(self, params: FismParams, seed: int = 0) -> None:
         """Start empty."""
@@ -160,8 +161,8 @@ def _person(
     total = 0.0
     n = min(len(rows), len(place_weights))
     for k in range(n):
-        weight = min(weights[k], WEIGHT_MAX)
-        used[k] = place_weights[k] * weight if rows[k] < len(met) else np.float32(0.0)
+        known = rows[k] < len(met)
+        used[k] = place_weights[k] * min(weights[k], HEAVIEST) if known else np.float32(0.0)
         total += used[k]
     if total <= 0.0:
         return 0
@@ -200,7 +201,7 @@ def _score(
 
 
 @kernel
-def _draw(seed: int, step: int, n: int) -> int:
+def _draw(seed: int, step: int, n: int) -> np.int64:
     """Return 31 bits by hash: splitmix64 (Steele et al. 2014)."""
     x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(step) * np.uint64(1024)
     x += np.uint64(n) + np.uint64(1)

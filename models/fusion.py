@@ -381,7 +381,16 @@ def _learn(
         above[0, b] = _above(scores, lifted, target)
         probabilities(scores, lifted, p)
         backward(
-            inputs, lifted, target, p, worth[b], out, hidden, into_gradient, bias_gradient, out_gradient
+            inputs,
+            lifted,
+            target,
+            p,
+            worth[b],
+            out,
+            hidden,
+            into_gradient,
+            bias_gradient,
+            out_gradient,
         )
         learnt[0] += 1
         ends = into.size

@@ -29,7 +29,6 @@ from millstream.models.repeats import Repeats
 from millstream.models.scorer import Scorer
 from millstream.models.source import Part, Source
 
-
 FUSION: Final = "fusion"
 """What the fusion is called among the parts; no source has that name."""
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)

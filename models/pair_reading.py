@@ -1,4 +1,4 @@
-"""How the graph of neighbours is read: what a history proposes, how it scores, who speaks for it."""
+"""How the graph of neighbours is read: what a history proposes, its scores, who speaks for it."""
 
 from typing import Final
 
@@ -224,9 +224,7 @@ def _score(
                 place[row] = 0
                 root = np.float32(1.0 / np.sqrt(totals[row]))
                 for x in range(9):
-                    out[x, b, c] = sums[c + 1, x] * (
-                        np.float32(1.0) if 3 <= x <= 5 else root
-                    )
+                    out[x, b, c] = sums[c + 1, x] * (np.float32(1.0) if 3 <= x <= 5 else root)
         for c in range(width):
             if 0 <= candidates[b, c] < len(filled):
                 place[candidates[b, c]] = 0

@@ -71,6 +71,7 @@ def new_recommender(settings: Settings, model: ItemModel) -> Recommender:
         history_max=settings.model.history_max,
         length=settings.list.length,
         repeats=settings.list.repeats,
+        diversity=settings.list.diversity,
         user_key=settings.model.user_key.encode(),
     )
 

@@ -165,7 +165,7 @@ class _Replay:
         asked = [Request(event.user, person.profile, now_ms, taught)]
         histories = recommender.histories(asked)
         candidates = recommender.candidates(asked, histories, self._catalogue)
-        listed = recommender.fuse(histories, candidates, self._settings.list.length)
+        listed = recommender.listed(histories, candidates)
         self.found.score_ns.append(time.thread_time_ns() - started)
         if self.found.lists is not None:
             self.found.lists.shown(self._model, listed.rows[0].tolist())

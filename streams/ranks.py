@@ -22,14 +22,21 @@ def source_names(model: ItemModel) -> list[str]:
 def fused_rank(
     recommender: Recommender, histories: Histories, candidates: Rows, row: int, tie: float
 ) -> int:
-    """Return the row's rank among one user's candidates, (1, C); MISS if it is none of them."""
+    """Return the row's rank among one user's candidates, (1, C); MISS if it is none of them.
+
+    With `list.diversity` a listed row's rank is its place, and the others come after the list.
+    """
     if row < 0 or not (candidates[0] == row).any():
         return MISS
     fused = recommender.fuse(histories, candidates, candidates.shape[1])
     mine = np.flatnonzero(fused.rows[0] == row)
     if not len(mine):
         return MISS
-    return rank_of(fused.scores[0][fused.rows[0] >= 0], int(mine[0]), tie)
+    rank = rank_of(fused.scores[0][fused.rows[0] >= 0], int(mine[0]), tie)
+    if not recommender.diversity:
+        return rank
+    shown = np.flatnonzero(recommender.listed(histories, candidates).rows[0] == row)
+    return int(shown[0]) + 1 if len(shown) else max(rank, recommender.length + 1)
 
 
 def source_ranks(

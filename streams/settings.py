@@ -165,6 +165,7 @@ class ListSettings(Section, frozen=True):
 
     length: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     repeats: bool = False
+    diversity: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     ttl_days: Count = 400
 
 
@@ -245,6 +246,7 @@ class Settings(Section, frozen=True):
             "model": self.model,
             "length": self.list.length,
             "repeats": self.list.repeats,
+            "diversity": self.list.diversity,
             **{
                 name: self.section(name)
                 for name in ("profile", "fusion", *map(section_of, self.model.sources))

@@ -211,7 +211,7 @@ def _plain(key: str) -> object:
 
 
 def _parsed(text: str, type_: inspect.Type) -> object:
-    """Return text as the list or table it stands for: `co,sr` and `co=1,sr=0.5`; else itself."""
+    """Return text as what it stands for: `a,b` a list, `a=1,b=0.5` a table; else itself."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(type_, inspect.ListType | inspect.VarTupleType | inspect.TupleType):
         return parts
@@ -298,3 +298,9 @@ def _check_together(settings: Settings, given: Mapping[str, _Given]) -> None:
             except ModelError as error:
                 places = {place("model.sources"): None, place(f"{section}.options"): None}
                 raise BadUsage(f"{', '.join(places)}: {error}") from error
+    if settings.list.diversity and "mf" not in settings.model.sources:
+        where = place("list.diversity", "model.sources")
+        raise BadUsage(
+            f"{where}: list.diversity tells items apart by the factors of mf; put mf into "
+            "model.sources, or leave list.diversity at 0"
+        )

@@ -36,8 +36,13 @@ def test_no_array_of_a_checked_source_is_large(name):
     assert sum(array.nbytes for array in arrays.values()) < 200_000
 
 
+def test_no_two_sources_have_a_feature_of_one_name():
+    names = [feature for name in NAMES for feature in small_source(name).features]
+    assert len(set(names)) == len(names)
+
+
 def test_a_source_of_another_name_or_with_anothers_params_is_refused():
-    with pytest.raises(ModelError, match="'so' is wrong; .* one of fism, mf, pairs, pop, river.MODEL"):
+    with pytest.raises(ModelError, match=r"'so' is wrong; .* fism, mf, pairs, pop, river\.MODEL"):
         new_source("so", PopParams(), 0)
     with pytest.raises(ModelError, match="'pairs' takes PairsParams, not PopParams"):
         new_source("pairs", PopParams(), 0)
