@@ -42,6 +42,8 @@ ItemRejectReason = Literal["not-json", "not-an-object", "bad-item", "bad-field",
 InteractionOutcome = Literal["learnt", "weightless", "repeat", "unreadable"]
 FrameOutcome = Literal["applied", "dropped", "emitted", "foreign"]
 SnapshotOutcome = Literal["written", "failed", "loaded", "refused"]
+Ranking = Literal["fused", "pop"]
+DriftTo = Literal["better", "worse"]
 CacheOutcome = Literal["hit", "miss"]
 CatalogueState = Literal["known", "hidden", "expired"]
 TopicAlias = Literal["clicks", "views", "feedback", "interactions", "item-deltas", "items"]
@@ -78,6 +80,8 @@ MetricName = Literal[
     "millstream_model_age_seconds",
     "millstream_model_offset",
     "millstream_learner_offset",
+    "millstream_learn_hit_ratio",
+    "millstream_learn_drifts_total",
     "millstream_gaps_total",
     "millstream_removed_total",
     "millstream_progress_moved_total",
@@ -145,6 +149,16 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         "gauge", "Interactions that this worker's replica of the item model holds."
     ),
     "millstream_learner_offset": Metric("gauge", "Interactions that LEARN has folded."),
+    "millstream_learn_hit_ratio": Metric(
+        "gauge",
+        "Share of the latest 5,000 choices that stood among the first ten, by what ranked them.",
+        {"by": get_args(Ranking)},
+    ),
+    "millstream_learn_drifts_total": Metric(
+        "counter",
+        "Times that the lead of the fused list's hits over popularity's changed.",
+        {"to": get_args(DriftTo)},
+    ),
     "millstream_gaps_total": Metric(
         "counter", "Records that nobody delivered and that were read again."
     ),

@@ -53,6 +53,8 @@ class WorkerMetrics:
         self._frames = _Counters(registry, "millstream_frames_total")
         self._model_offset = _Gauges(registry, "millstream_model_offset")
         self._learner_offset = _Gauges(registry, "millstream_learner_offset")
+        self._hit_ratio = _Gauges(registry, "millstream_learn_hit_ratio")
+        self._drifts = _Counters(registry, "millstream_learn_drifts_total")
         self._gaps = _Counters(registry, "millstream_gaps_total")
         self._removed = _Counters(registry, "millstream_removed_total")
         self._progress_moved = _Counters(registry, "millstream_progress_moved_total")
@@ -131,6 +133,14 @@ class WorkerMetrics:
     def learner_offset(self, offset: int) -> None:
         """Set how many interactions LEARN has folded."""
         self._learner_offset.set(offset)
+
+    def hit_ratio(self, by: str, ratio: float) -> None:
+        """Set how often the choice stood among the first ten, by fused or pop."""
+        self._hit_ratio.set(ratio, by)
+
+    def drifts(self, to: str, n: int = 1) -> None:
+        """Count changes of the lists' lead over popularity: better or worse."""
+        self._drifts.add(n, to)
 
     def gaps(self, records: int) -> None:
         """Count records that nobody delivered and that were read again."""

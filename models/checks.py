@@ -1,17 +1,18 @@
-"""The suite that every source earns: `for check in CHECKS: check(make)`.
+"""The suite that every source earns: `for check in CHECKS: check(lambda: small_source(name))`.
 
-`make` returns a new, empty source with the same settings and seed each time; its bounds should
-be small, so that 3,000 interactions of 300 users reach them. A broken promise is an
-AssertionError that says which.
+Each call makes a new, empty source with the same settings and seed; its bounds are small, so that
+3,000 interactions of 300 users reach them. A broken promise is an AssertionError that says which.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from millstream.models.histories import Step, Steps, one_of
+from millstream.models.registry import new_source, params_type, section_of
 from millstream.models.samples import (
     DEPTH,
     ITEMS,
@@ -28,6 +29,28 @@ from millstream.models.source import Arrays, Source
 Maker = Callable[[], Source]
 CUT: Final = 7
 """Steps given at once; no multiple of it is, so that the last part is a shorter one."""
+SMALL: Final[dict[str, object]] = {
+    "factors": 8,
+    "half_life": 3.0,
+    "head": 16,
+    "item_users": 16,
+    "negatives": 2,
+    "trending_half_life": 1.0,
+    "users_max": 64,
+    "width": 8,
+}
+"""What params of these names are while a source is checked, whichever source has them."""
+
+
+def small_params(name: str) -> msgspec.Struct:
+    """Return a source's params with small bounds."""
+    params = params_type(section_of(name))
+    return params(**{key: SMALL[key] for key in params.__struct_fields__ if key in SMALL})
+
+
+def small_source(name: str) -> Source:
+    """Return an empty source with small bounds."""
+    return new_source(name, small_params(name), 7)
 
 
 def reading_changes_no_byte(make: Maker) -> None:
@@ -130,12 +153,20 @@ def learning_lifts_what_was_learnt(make: Maker) -> None:
     source.grow(ITEMS)
     before = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0, 0]
     for n in range(200):
-        user = n % 10 + 1
+        user = n // 10 % 10 + 1  # each now and then takes the other
         source.learn(Steps.of([step_of(0, [], user)]))
         source.learn(Steps.of([step_of(1 if n % 10 else 2, [0], user)]))
     after = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0, 0]
     _hold(after[0] - before[0] > after[1] - before[1], "the learnt item is not lifted")
     _hold(after[0] > after[1], "the learnt item does not score higher")
+
+
+def every_feature_tells_items_apart(make: Maker) -> None:
+    """Each feature scores some candidates of somebody unlike the others."""
+    source = taught(make())
+    scores = source.score(some_histories(20), everything(20))
+    for name, feature in zip(source.features, scores, strict=True):
+        _hold(bool((feature != feature[:, :1]).any()), f"{name} is the same for all items")
 
 
 def a_replica_equals_the_learner(make: Maker) -> None:
@@ -241,6 +272,7 @@ CHECKS: Final = (
     nothing_and_nobody_work,
     scores_are_finite,
     learning_lifts_what_was_learnt,
+    every_feature_tells_items_apart,
     a_replica_equals_the_learner,
     a_batch_changes_no_result,
     proposals_are_distinct_and_known,

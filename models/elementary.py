@@ -49,7 +49,7 @@ def signed_log(x: Floats) -> None:
 
 @kernel
 def exponential(x: Floats) -> None:
-    """Replace x by exp(x), within 3e-7 of itself; below -87 by 1e-38, above 88 by 1e38."""
+    """Replace x by exp(x), within 3e-7 + 8e-8 |x| of itself; beyond -87 and 88 by that there."""
     scale = np.empty(len(x), np.int32)
     for q in range(len(x)):
         y = min(max(x[q], EXP_MIN), EXP_MAX) * LOG2_E
@@ -57,8 +57,7 @@ def exponential(x: Floats) -> None:
         scale[q] = (np.int32(whole) + np.int32(127)) << np.int32(23)
         f = y - whole
         x[q] = ONE + f * (
-            EXP2[0]
-            + f * (EXP2[1] + f * (EXP2[2] + f * (EXP2[3] + f * (EXP2[4] + f * EXP2[5]))))
+            EXP2[0] + f * (EXP2[1] + f * (EXP2[2] + f * (EXP2[3] + f * (EXP2[4] + f * EXP2[5]))))
         )
     power = scale.view(np.float32)
     for q in range(len(x)):

@@ -7,8 +7,9 @@ Two vectors an item, x as something met and y as something to meet; no vector fo
 `negatives` others drawn by hash, so that every replica draws the same.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 import numpy as np
@@ -20,6 +21,9 @@ from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.ridge import Floats, begin
 from millstream.models.source import Arrays
+
+HEAVIEST: Final = np.float32(2.0)
+"""What one item of a history counts at most: a step grows with it, and too long a step diverges."""
 
 
 class FismParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +43,7 @@ class Fism:
 
     name = "fism"
     learns_from_steps = True
-    features = MappingProxyType({"fism": 0.1})
+    features: ClassVar[Mapping[str, float]] = MappingProxyType({"fism": 0.1})
 
     def __init__(self, params: FismParams, seed: int = 0) -> None:
         """Start empty."""
@@ -157,7 +161,8 @@ def _person(
     total = 0.0
     n = min(len(rows), len(place_weights))
     for k in range(n):
-        used[k] = place_weights[k] * weights[k] if rows[k] < len(met) else np.float32(0.0)
+        known = rows[k] < len(met)
+        used[k] = place_weights[k] * min(weights[k], HEAVIEST) if known else np.float32(0.0)
         total += used[k]
     if total <= 0.0:
         return 0

@@ -172,13 +172,15 @@ class Fusion:
         histories: Histories,
         chosen: Rows,
         worth: Floats,
-    ) -> None:
+    ) -> Rows:
         """Learn, one user after another, from the row that each chose among their candidates.
 
         A choice counts its `worth` (B,), at most 1. Who chose none of them, or has no history,
-        teaches nothing.
+        teaches nothing. Returns how many candidates stood above the chosen one before it was
+        learnt, by the fusion and by `pop` alone, (2, B); -1 where nothing was taught.
         """
         bucket, context = _contexts(histories)
+        above = missing(2, len(candidates))
         _learn(
             features,
             candidates,
@@ -201,9 +203,12 @@ class Fusion:
             self._seed,
             self.params.rate,
             self.params.decay,
+            self.features.index(STRANGERS) if STRANGERS in self.features else -1,
+            above,
         )
         self._weights = self._by_bucket()
         self._changed = True
+        return above
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return all weights, if any moved since the last call."""
@@ -358,6 +363,16 @@ def _rank(
 
 
 @kernel
+def _above(scores: Floats, n: int, target: int) -> int:
+    """Return how many of the first n stand above the target; of those level with it, half."""
+    above, level = 0, 0
+    for q in range(n):
+        above += scores[q] > scores[target]
+        level += scores[q] == scores[target]
+    return above + (level - 1) // 2
+
+
+@kernel
 def _learn(
     features: Scores,
     candidates: Rows,
@@ -382,6 +397,8 @@ def _learn(
     seed: int,
     rate: float,
     decay: float,
+    popular: int,
+    above: Rows,
 ) -> None:
     width = candidates.shape[1]
     units = len(out)
@@ -405,6 +422,9 @@ def _learn(
         for k in range(len(weights)):
             weights[k] = np.float32(own[at, k] + shared[k])
         linear(z, n, weights, sums)
+        above[0, b] = _above(sums, n, target)
+        if popular >= 0:
+            above[1, b] = _above(z[popular], n, target)
         probabilities(sums, n, p)
         newton(z, n, p, target, worth[b], own[at], own_curvature[at], shared, shared_curvature)
         lifted = best(sums, numbers, n, scores, places)
@@ -428,6 +448,8 @@ def _learn(
                 scores[:lifted] = memory_scores[held, :lifted]
             counted = memory_scores[held, -1]
             forward(inputs, lifted, into, bias, out, hidden, scores)
+            if turn == 0:
+                above[0, b] = _above(scores, lifted, target)
             probabilities(scores, lifted, p)
             backward(
                 inputs,

@@ -96,7 +96,8 @@ def newton(
 ) -> None:
     """Move both weight vectors by one Newton step towards the target under the softmax `p`.
 
-    A choice of less worth moves them less. The curvatures gather the covariance of the features under p: w += A^-1 (z_y - E z).
+    w += A^-1 (z_y - E z), where the curvatures A gather the covariance of the features under p.
+    A choice of less worth moves them less.
     """
     k = len(z)
     mean, curved = np.zeros(k), np.zeros(k)

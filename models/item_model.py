@@ -4,7 +4,7 @@
 Both hold the same rows and the same sources, and at a frame's end the same `digest`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,13 +22,12 @@ from millstream.models.frame import (
     unpack_array,
 )
 from millstream.models.fusion import Fusion, FusionParams
-from millstream.models.histories import Rows, Steps, histories_before
+from millstream.models.histories import Histories, Rows, Steps, histories_before
 from millstream.models.interaction import Interaction, InteractionBatch
 from millstream.models.item_rows import FREED_SHARE, ItemRows
 from millstream.models.repeats import Repeats
 from millstream.models.scorer import Scorer
 from millstream.models.source import Part, Source
-
 
 FUSION: Final = "fusion"
 """What the fusion is called among the parts; no source has that name."""
@@ -105,6 +104,8 @@ class LearnedModel(ItemModel):
         self._steps = 0
         self._touched: dict[int, None] = {}
         self._pending = _Pending(0)
+        self.watch: Callable[[Rows], None] = _unwatched
+        """Is told what `Fusion.learn` returns of items new to the person; no part of the state."""
 
     def fold(self, offset: int, batch: InteractionBatch | None, append_ts: int) -> Folded:
         """Take in the record at `offset`; None, an unreadable one, only moves the offset.
@@ -233,7 +234,9 @@ class LearnedModel(ItemModel):
         in_use = len(self.rows)
         found = self.scorer.candidates(histories, histories.ptr, histories.rows, in_use)
         features = self.scorer.score(histories, found)
-        self.fusion.learn(features, found, histories, steps.rows[at], steps.weights[at])
+        chosen = steps.rows[at]
+        above = self.fusion.learn(features, found, histories, chosen, steps.weights[at])
+        self.watch(above[:, ~_met_before(histories, chosen)])
 
     def _row(self, item: str) -> int:
         row = self.rows.row(item)
@@ -288,6 +291,18 @@ class LearnedModel(ItemModel):
     def needs_frame(self, interactions: int) -> bool:
         """Return whether a frame must be emitted before a record of so many interactions."""
         return self._pending.start != self.offset and interactions > self.rows.room()
+
+
+def _unwatched(above: Rows) -> None:
+    """Let it pass."""
+
+
+def _met_before(histories: Histories, chosen: Rows) -> npt.NDArray[np.bool_]:
+    """Return whose choice stands in their own history: such an item is no candidate."""
+    owners = np.repeat(np.arange(len(chosen)), np.diff(histories.ptr))
+    met = np.zeros(len(chosen), np.bool_)
+    met[owners[histories.rows == chosen[owners]]] = True
+    return met
 
 
 class ModelReplica(ItemModel):

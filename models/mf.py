@@ -8,8 +8,9 @@ Readers hold item factors and their Gram matrix only: a user is folded in from t
 newest first, with weights w_k profile_decay^k (.174 against .141 for a flat profile).
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
@@ -41,7 +42,7 @@ class Mf:
 
     name = "mf"
     learns_from_steps = False
-    features = MappingProxyType({"mf": 0.1})
+    features: ClassVar[Mapping[str, float]] = MappingProxyType({"mf": 0.1})
 
     def __init__(self, params: MfParams, seed: int = 0) -> None:
         """Start empty; the learner's tables are made when it first learns."""

@@ -1,4 +1,4 @@
-"""How the graph of neighbours is read: what a history proposes, how it scores, who speaks for it."""
+"""How the graph of neighbours is read: what a history proposes, its scores, who speaks for it."""
 
 from typing import Final
 

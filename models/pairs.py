@@ -14,8 +14,9 @@ decayed by distance, sequential rules (Ludewig & Jannach 2018), and both by the 
 each is worth to the fusion stands in docs/decisions/0007-learned-fusion.md.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 import numpy as np
@@ -55,7 +56,7 @@ class Pairs:
 
     name = "pairs"
     learns_from_steps = True
-    features = MappingProxyType(
+    features: ClassVar[Mapping[str, float]] = MappingProxyType(
         {
             "co": 0.1,
             "co_short": 0.1,

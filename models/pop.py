@@ -4,8 +4,9 @@ Five features: `pop` and `trend`, decayed counts; `since`, log(1 + interactions 
 last); `count`, log(1 + its weight so far); `age`, log(1 + s from its first to the person's newest).
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 import numpy as np
@@ -117,7 +118,9 @@ class Pop:
 
     name = "pop"
     learns_from_steps = True
-    features = MappingProxyType({"pop": 0.1, "trend": 0.0, "since": 0.0, "count": 0.0, "age": 0.0})
+    features: ClassVar[Mapping[str, float]] = MappingProxyType(
+        {"pop": 0.1, "trend": 0.0, "since": 0.0, "count": 0.0, "age": 0.0}
+    )
 
     def __init__(self, params: PopParams) -> None:
         """Start empty."""

@@ -9,15 +9,19 @@ import numpy.typing as npt
 
 from millstream.models.arrays import missing
 from millstream.models.catalogue import Catalogue
+from millstream.models.diversity import Places, diversify
 from millstream.models.event import EventWeights
 from millstream.models.fusion import Ranked
 from millstream.models.histories import Histories, Rows
 from millstream.models.interaction import hash64
 from millstream.models.item_model import ItemModel
+from millstream.models.mf import Mf
 from millstream.models.profile import Profile, Taught
 
 SCORE_DIGITS: Final = 5
 NOBODY: Final = np.int32(-1)
+DIVERSE_AMONG: Final = 100
+"""Of so many of the best, those are listed that are best together."""
 TRENDING: Final = "trending"
 """What is said of an entry that a person with no history gets."""
 
@@ -62,8 +66,10 @@ class Recommender:
         history_max: int,
         length: int,
         repeats: bool,
+        diversity: float = 0.0,
         user_key: bytes = b"",
     ) -> None:
+        """`diversity` is the strength at which items of a list must differ by factors of `mf`."""
         self.model = model
         self._names = list(model.scorer.features)
         self._explain = [
@@ -73,7 +79,8 @@ class Recommender:
         ]
         self._weights = weights
         self._history_max = history_max
-        self._length = length
+        self.length = length
+        self.diversity = diversity
         self._repeats = repeats
         self._user_key = user_key
 
@@ -83,8 +90,7 @@ class Recommender:
             return [[] for _ in requests]
         histories = self.histories(requests)
         rows = self.candidates(requests, histories, catalogue)
-        found = self.fuse(histories, rows, self._length)
-        return self._entries(histories, found)
+        return self._entries(histories, self.listed(histories, rows))
 
     def taught(self, profile: Profile) -> Taught:
         """Return what a profile teaches, as far as it is read."""
@@ -143,6 +149,18 @@ class Recommender:
         features = self.model.scorer.score(histories, found)
         return self.model.fusion.rank(features, found, histories, n)
 
+    def listed(self, histories: Histories, found: Rows) -> Ranked:
+        """Return each user's list: the best candidates, or with `diversity` the best together.
+
+        Then scores need not descend: they stay what the fusion gave.
+        """
+        factors = self.model.sources.get("mf")
+        if not self.diversity or not isinstance(factors, Mf):
+            return self.fuse(histories, found, self.length)
+        best = self.fuse(histories, found, max(DIVERSE_AMONG, self.length))
+        vectors = factors.factors[: factors.rows]
+        return _taken(best, diversify(best.rows, best.scores, vectors, self.length, self.diversity))
+
     def _excluded(self, requests: Sequence[Request]) -> tuple[npt.NDArray[np.int64], Rows]:
         """Return the rows each person is not shown: all that was met, or, with repeats, removed."""
         counts = [0]
@@ -180,3 +198,13 @@ class Recommender:
                 said = source.because(histories, np.where(mine, rows, NOBODY))
                 speakers = np.where(mine, said, speakers)
         return speakers
+
+
+def _taken(ranked: Ranked, order: Places) -> Ranked:
+    """Return the entries at these places (B, n), padding where a place is -1."""
+    there = order >= 0
+    at = np.maximum(order, 0)
+    rows = np.where(there, np.take_along_axis(ranked.rows, at, 1), NOBODY)
+    scores = np.take_along_axis(ranked.scores, at, 1) * there
+    parts = np.take_along_axis(ranked.parts, at[:, :, None], 1) * there[:, :, None]
+    return Ranked(rows, scores, parts)

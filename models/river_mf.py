@@ -6,9 +6,9 @@ of (seed, id). Each interaction is a label 1, and items drawn by hash are labels
 without those, .093 with ten).
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import msgspec
 import numpy as np
@@ -45,7 +45,7 @@ class RiverMf:
 
     name = "river_mf"
     learns_from_steps = True
-    features = MappingProxyType({"river_mf": 0.0})
+    features: ClassVar[Mapping[str, float]] = MappingProxyType({"river_mf": 0.0})
 
     def __init__(self, params: RiverMfParams, seed: int = 0) -> None:
         """Start empty."""

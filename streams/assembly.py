@@ -12,7 +12,7 @@ from millstream.models.interaction import FORMAT, InteractionBatch
 from millstream.models.item_model import ItemModel, LearnedModel, ModelReplica
 from millstream.models.profile import Profile
 from millstream.models.recommender import Recommender, Request
-from millstream.models.registry import new_source
+from millstream.models.registry import new_source, section_of
 from millstream.models.source import Source
 from millstream.streams.decode import record_decoder
 from millstream.streams.encode import EncodeCore
@@ -44,7 +44,7 @@ def no_failpoint(name: str) -> None:
 
 def new_sources(settings: Settings) -> list[tuple[Source, int]]:
     """Return the sources that the settings name, empty, with how much each proposes."""
-    params = {name: getattr(settings, name) for name in settings.model.sources}
+    params = {name: settings.section(section_of(name)) for name in settings.model.sources}
     return [
         (new_source(name, p, settings.model.seed), getattr(p, "proposals", 0))
         for name, p in params.items()
@@ -71,6 +71,7 @@ def new_recommender(settings: Settings, model: ItemModel) -> Recommender:
         history_max=settings.model.history_max,
         length=settings.list.length,
         repeats=settings.list.repeats,
+        diversity=settings.list.diversity,
         user_key=settings.model.user_key.encode(),
     )
 

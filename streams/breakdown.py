@@ -8,8 +8,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from millstream.models.online_quality import Drift, OnlineQuality
 from millstream.streams.evaluation import FUSED, Evaluation, Figures, Mask
 
+POPULARITY: Final = "pop"
 WINDOWS: Final = 20
 WINDOW_MIN: Final = 50
 """Scored events that a window has at least; a smaller one would show chance."""
@@ -55,6 +57,19 @@ def windows(found: Evaluation) -> list[Part]:
             of[start:stop] = True
             parts.append(_part(found, f"{found.scored_events.places[stop - 1] + 1:,}", of))
     return parts
+
+
+def drifts(found: Evaluation) -> list[Drift]:
+    """Return where the fused list's lead over `pop` changed; `at` is the event's place in the file.
+
+    By River's ADWIN over the difference of hits, event by event. Without `pop` among what was
+    ranked, and where the events have no order, there are none.
+    """
+    if POPULARITY not in found.ranks or found.protocol != "prequential":
+        return []
+    ranks = np.array([found.ranks[FUSED], found.ranks[POPULARITY]], np.int32)
+    places = found.scored_events.places
+    return [drift._replace(at=places[drift.at]) for drift in OnlineQuality().add(ranks - 1)]
 
 
 def by_profile_length(found: Evaluation) -> list[Part]:

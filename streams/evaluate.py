@@ -228,7 +228,7 @@ class _Replay:
         requests = [one.request for one in asked]
         histories = recommender.histories(requests)
         candidates = recommender.candidates(requests, histories, self._catalogue)
-        listed = recommender.fuse(histories, candidates, self._settings.list.length)
+        listed = recommender.listed(histories, candidates)
         cost_ns = time.thread_time_ns() - started + sum(one.cost_ns for one in asked)
         self.found.score_ns.extend([cost_ns // len(asked)] * len(asked))
         if self.found.lists is not None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from millstream.streams.breakdown import windows
+from millstream.streams.breakdown import drifts, windows
 from millstream.streams.evaluation import FUSED, SLICES, Evaluation
 from millstream.streams.outcome import outcome_of
 
@@ -41,6 +41,7 @@ def as_json_answer(
             }
             for part in windows(found)
         ],
+        "drifts": [drift.at + 1 for drift in drifts(found)],
         "us_per_event": found.us_per_event,
         "us_score": found.us_score,
         "us_learn": found.us_learn,

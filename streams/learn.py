@@ -5,6 +5,7 @@ the interactions up to there are folded in silence, so that the chain of frames 
 no overlap whoever writes the next one.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from itertools import count
@@ -12,8 +13,10 @@ from typing import Final, Self
 
 from millstream.models.errors import StateRefused
 from millstream.models.frame import Frame, decode_frame, encode_frame
+from millstream.models.histories import Rows
 from millstream.models.interaction import InteractionBatch, decode_batch
 from millstream.models.item_model import LearnedModel
+from millstream.models.online_quality import OnlineQuality
 from millstream.streams.errors import MillstreamError
 from millstream.streams.log import Log, LogUnavailable, Message, RangeRemoved, Record
 from millstream.streams.patience import Patience
@@ -21,6 +24,8 @@ from millstream.streams.settings import Settings
 from millstream.streams.snapshots import Snapshot, Snapshots
 
 FRAME_RECORD_MAX: Final = 256 * 1024
+
+logger = logging.getLogger("millstream")
 
 
 class Superseded(MillstreamError):
@@ -39,6 +44,8 @@ class Learnt:
     removed: int = 0
     snapshots: int = 0
     snapshots_failed: int = 0
+    drifts_better: int = 0
+    drifts_worse: int = 0
 
     def since(self, before: Self) -> Self:
         """Return what came on top of an earlier reading."""
@@ -62,6 +69,8 @@ class LearnCore:
     ) -> None:
         self.model = model
         self.learnt = Learnt()
+        self.quality = OnlineQuality()
+        model.watch = self._watch
         self._settings = settings.learn
         self._settings_hash = settings.shape_hash()
         self._interactions = settings.topics.name("interactions")
@@ -77,6 +86,21 @@ class LearnCore:
         self._frame_at_ms = 0
         self._snapshot_at_ms = 0
         self._snapshot_offset = 0
+
+    def _watch(self, above: Rows) -> None:
+        """Note how choices were ranked before they were learnt; say when that became worse."""
+        for drift in self.quality.add(above):
+            if drift.is_loss:
+                self.learnt.drifts_worse += 1
+                logger.warning(
+                    "lists became worse near interaction %d: they hit %.3f more often than "
+                    "popularity does, before %.3f; did what people do change, or the catalogue?",
+                    self.model.offset,
+                    drift.after,
+                    drift.before,
+                )
+            else:
+                self.learnt.drifts_better += 1
 
     def begin(self) -> int:
         """Restore the state at the end of the last frame; return the offset to go on from.

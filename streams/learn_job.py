@@ -132,5 +132,10 @@ class LearnJob:
         metrics.removed(new.removed)
         metrics.snapshots("written", new.snapshots)
         metrics.snapshots("failed", new.snapshots_failed)
+        metrics.drifts("better", new.drifts_better)
+        metrics.drifts("worse", new.drifts_worse)
+        if core.quality.choices:
+            for by, ratio in core.quality.hit_ratios().items():
+                metrics.hit_ratio(by, ratio)
         metrics.learner_offset(core.model.offset)
         metrics.catalogue("known", len(core.model.rows))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from millstream.models.registry import SOURCES
+from millstream.models.registry import SOURCES, section_of
 from millstream.streams.settings import Settings
 from millstream.streams.settings_reader import with_setting
 
@@ -49,7 +49,7 @@ class Range:
     def of(self, settings: Settings) -> float:
         """Return what the settings say."""
         section, _, name = self.key.partition(".")
-        return float(getattr(getattr(settings, section), name))
+        return float(getattr(settings.section(section), name))
 
     def put(self, settings: Settings, value: float) -> Settings:
         """Return settings with this one changed."""
@@ -79,5 +79,6 @@ RANGES: Final[Sequence[Range]] = (
 def ranges_of(settings: Settings) -> list[Range]:
     """Return the ranges that matter: those of the sources in use, and of what is no source."""
     sections = {one.key.partition(".")[0] for one in RANGES}
-    idle = {name for name in sections if name in SOURCES and name not in settings.model.sources}
+    used = {section_of(name) for name in settings.model.sources}
+    idle = {name for name in sections if name in SOURCES and name not in used}
     return [one for one in RANGES if one.key.partition(".")[0] not in idle]

@@ -26,13 +26,23 @@ def fused_ranks(
     rows: Sequence[int],
     ties: Sequence[float],
 ) -> list[int]:
-    """Return each user's row's rank among their candidates, (B, C); MISS if it is none of them."""
+    """Return each user's row's rank among their candidates, (B, C); MISS if it is none of them.
+
+    With `list.diversity` a listed row's rank is its place, and the others come after the list.
+    """
     fused = recommender.fuse(histories, candidates, candidates.shape[1])
+    shown = recommender.listed(histories, candidates).rows if recommender.diversity else None
     ranks = []
     for b, (row, tie) in enumerate(zip(rows, ties, strict=True)):
         mine = np.flatnonzero(fused.rows[b] == row) if row >= 0 else ()
-        listed = fused.scores[b][fused.rows[b] >= 0]
-        ranks.append(rank_of(listed, int(mine[0]), tie) if len(mine) else MISS)
+        if not len(mine):
+            ranks.append(MISS)
+            continue
+        rank = rank_of(fused.scores[b][fused.rows[b] >= 0], int(mine[0]), tie)
+        if shown is not None:
+            place = np.flatnonzero(shown[b] == row)
+            rank = int(place[0]) + 1 if len(place) else max(rank, recommender.length + 1)
+        ranks.append(rank)
     return ranks
 
 

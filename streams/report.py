@@ -13,6 +13,7 @@ from millstream.streams.breakdown import (
     by_item_age,
     by_item_count,
     by_profile_length,
+    drifts,
     windows,
 )
 from millstream.streams.errors import WorldMissing
@@ -69,6 +70,13 @@ def _summary(found: Evaluation) -> str:
         text = (
             f"<p>Nothing was scored: of {found.events:,} events none had an earlier one of its "
             "person and an item that was new to them.</p>"
+        )
+    for drift in drifts(found):
+        became = "worse" if drift.is_loss else "better"
+        text += (
+            f"<p>Near event {drift.at + 1:,} the lists became {became}: they hit "
+            f"{drift.before:.3f} more often than popularity before, {drift.after:.3f} after "
+            "(ADWIN).</p>"
         )
     rows = [["all", *_cells(fused, found.scored)]]
     for name in SLICES:

@@ -6,14 +6,11 @@ from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
+from millstream.models.errors import ModelError
 from millstream.models.event import EventWeights
-from millstream.models.fism import FismParams
 from millstream.models.fusion import FusionParams
-from millstream.models.mf import MfParams
-from millstream.models.pairs import PairsParams
-from millstream.models.pop import PopParams
 from millstream.models.profile import ProfileParams
-from millstream.models.river_mf import RiverMfParams
+from millstream.models.registry import SOURCES, check_name, params_type, section_of
 
 TopicName = Annotated[
     str,
@@ -64,7 +61,9 @@ Text = Annotated[str, msgspec.Meta(min_length=1, description="text that is not e
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
-SourceName = Literal["pairs", "pop", "mf", "fism", "river_mf"]
+SourceName = Annotated[
+    str, msgspec.Meta(description="one of the sources that docs/settings.md has a section for")
+]
 
 Role = Literal["clicks", "views", "feedback"]
 """Which of the event topics, whatever a team calls them; one partition count for all three."""
@@ -152,12 +151,21 @@ class ModelSettings(Section, frozen=True):
         str, msgspec.Meta(max_length=16, description="at most 16 characters, kept secret")
     ] = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a source that there is not."""
+        for name in self.sources:
+            try:
+                check_name(name)
+            except ModelError as error:
+                raise ValueError(error) from error
+
 
 class ListSettings(Section, frozen=True):
     """The list that a person gets."""
 
     length: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     repeats: bool = False
+    diversity: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     ttl_days: Count = 400
 
 
@@ -199,11 +207,7 @@ class Settings(Section, frozen=True):
     weights: EventWeights = EventWeights()
     profile: ProfileParams = ProfileParams()
     model: ModelSettings = ModelSettings()
-    pairs: PairsParams = PairsParams()
-    pop: PopParams = PopParams()
-    mf: MfParams = MfParams()
-    fism: FismParams = FismParams()
-    river_mf: RiverMfParams = RiverMfParams()
+    sources: dict[str, msgspec.Struct] = {}  # by name; one that is not here has its defaults
     fusion: FusionParams = FusionParams()
     list: ListSettings = ListSettings()
     worker: WorkerSettings = WorkerSettings()
@@ -216,6 +220,22 @@ class Settings(Section, frozen=True):
         """Return the data folder, absolute; it need not exist."""
         return Path(self.data_dir).expanduser().absolute()
 
+    def section(self, name: str) -> msgspec.Struct:
+        """Return a section, also a source's, by the name that it has in the settings file."""
+        if name in SOURCES:
+            return self.sources.get(name) or params_type(name)()
+        section: msgspec.Struct = getattr(self, name)
+        return section
+
+    def with_section(self, name: str, section: msgspec.Struct) -> "Settings":
+        """Return settings with one section changed."""
+        if name not in SOURCES:
+            return msgspec.structs.replace(self, **{name: section})
+        sources = {one: params for one, params in self.sources.items() if one != name}
+        if section != params_type(name)():
+            sources[name] = section
+        return msgspec.structs.replace(self, sources=sources)
+
     def shape_hash(self) -> str:
         """Return 8 hex digits over all that shapes profiles, the model and lists.
 
@@ -226,7 +246,11 @@ class Settings(Section, frozen=True):
             "model": self.model,
             "length": self.list.length,
             "repeats": self.list.repeats,
-            **{name: getattr(self, name) for name in ("profile", "fusion", *self.model.sources)},
+            "diversity": self.list.diversity,
+            **{
+                name: self.section(name)
+                for name in ("profile", "fusion", *map(section_of, self.model.sources))
+            },
         }
         encoded = msgspec.json.encode(shaping, order="sorted")
         return hashlib.sha256(encoded).hexdigest()[:8]

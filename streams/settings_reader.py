@@ -17,6 +17,8 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
+from millstream.models.errors import ModelError
+from millstream.models.registry import SOURCES, is_family, new_source, params_type, section_of
 from millstream.streams.errors import BadUsage, WorldMissing
 from millstream.streams.settings import Settings
 
@@ -83,8 +85,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
     environment = {}
     for key in dict(setting_types()):
         section, _, field = key.partition(".")
-        value = getattr(settings, section)
-        value = getattr(value, field) if field else value
+        value = getattr(settings.section(section), field) if field else getattr(settings, key)
         if isinstance(value, dict):
             value = ",".join(f"{name}={one}" for name, one in value.items())
         elif isinstance(value, tuple | list):
@@ -102,11 +103,18 @@ def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
 def setting_types() -> Iterator[tuple[str, inspect.Type]]:
     """Yield every key (`worker.batch_max`, `data_dir`) and its type, in the tree's order."""
     for field in msgspec.structs.fields(Settings):
-        if isinstance(field.default, msgspec.Struct):
-            for leaf in msgspec.structs.fields(type(field.default)):
-                yield f"{field.name}.{leaf.name}", inspect.type_info(leaf.type)
+        if field.name == "sources":
+            for name in SOURCES:
+                yield from _leaves(name, params_type(name))
+        elif isinstance(field.default, msgspec.Struct):
+            yield from _leaves(field.name, type(field.default))
         else:
             yield field.name, inspect.type_info(field.type)
+
+
+def _leaves(section: str, type_: type[msgspec.Struct]) -> Iterator[tuple[str, inspect.Type]]:
+    for leaf in msgspec.structs.fields(type_):
+        yield f"{section}.{leaf.name}", inspect.type_info(leaf.type)
 
 
 def env_name(key: str) -> str:
@@ -164,14 +172,15 @@ def _over(
             sections.setdefault(section, {})[field] = value
         else:
             top[section] = value
+    settings = msgspec.structs.replace(settings, **top)
     for section, values in sections.items():
-        before: msgspec.Struct = getattr(settings, section)
         try:
-            top[section] = msgspec.structs.replace(before, **values)
+            changed = msgspec.structs.replace(settings.section(section), **values)
         except ValueError as error:  # a params struct's own __post_init__
             places = ", ".join(given[f"{section}.{field}"].place for field in values)
             raise BadUsage(f"{places}: {error}") from error
-    return msgspec.structs.replace(settings, **top)
+        settings = settings.with_section(section, changed)
+    return settings
 
 
 def _converted(key: str, given: _Given, type_: inspect.Type) -> object:
@@ -194,7 +203,7 @@ def _converted(key: str, given: _Given, type_: inspect.Type) -> object:
 def _plain(key: str) -> object:
     """Return the annotation of a key, for msgspec.convert."""
     section, _, field = key.partition(".")
-    owner = type(getattr(Settings(), section)) if field else Settings
+    owner = type(Settings().section(section)) if field else Settings
     for one in msgspec.structs.fields(owner):
         if one.name == (field or section):
             return one.type
@@ -202,7 +211,7 @@ def _plain(key: str) -> object:
 
 
 def _parsed(text: str, type_: inspect.Type) -> object:
-    """Return text as the list or table it stands for: `co,sr` and `co=1,sr=0.5`; else itself."""
+    """Return text as what it stands for: `a,b` a list, `a=1,b=0.5` a table; else itself."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(type_, inspect.ListType | inspect.VarTupleType | inspect.TupleType):
         return parts
@@ -281,3 +290,17 @@ def _check_together(settings: Settings, given: Mapping[str, _Given]) -> None:
         )
     if len(set(settings.model.sources)) != len(settings.model.sources):
         raise BadUsage(f"{place('model.sources')}: a source is named twice; name each once")
+    for name in settings.model.sources:
+        section = section_of(name)
+        if is_family(section):
+            try:
+                new_source(name, settings.section(section), settings.model.seed)
+            except ModelError as error:
+                places = {place("model.sources"): None, place(f"{section}.options"): None}
+                raise BadUsage(f"{', '.join(places)}: {error}") from error
+    if settings.list.diversity and "mf" not in settings.model.sources:
+        where = place("list.diversity", "model.sources")
+        raise BadUsage(
+            f"{where}: list.diversity tells items apart by the factors of mf; put mf into "
+            "model.sources, or leave list.diversity at 0"
+        )

@@ -115,6 +115,7 @@ class SharedLists:
                 and (item := model.rows.item(other))
                 and self._shown(item, now_ms)
             ]
+            entries.sort(key=lambda entry: -entry.score)  # proposals by rules stand in between
             similar[model.rows.item(row)] = msgspec.json.encode({"items": entries[:NEIGHBOURS]})
         self._patience.call(lambda: self._store.write_similar(similar))
 

@@ -94,6 +94,8 @@ def test_the_dashboard_shows_what_it_is_for() -> None:
         "millstream_model_age_seconds",
         "millstream_conflicts_total",
         "millstream_frames_total",
+        "millstream_learn_hit_ratio",
+        "millstream_learn_drifts_total",
     ):
         assert name in asked
 

@@ -91,7 +91,7 @@ def command(
     \b
     Example:
       millstream evaluate movielens-100k --positive 'value>=4' --json > a.json
-      millstream evaluate movielens-100k --positive 'value>=4' --set co.width=128 --json > b.json
+      millstream evaluate movielens-100k --positive 'value>=4' --set pairs.width=128 --json > b.json
       millstream evaluate --compare a.json b.json
       millstream evaluate movielens-100k --targets 'value>=4' --report graded.html
       millstream evaluate clicks.csv --columns user=session,item=sku,ts=time --limit 50000

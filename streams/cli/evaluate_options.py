@@ -21,6 +21,6 @@ def changed(settings: Settings, changes: tuple[str, ...]) -> Settings:
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:
-            raise BadUsage(f"--set {change}: write KEY=VALUE, such as co.width=128")
+            raise BadUsage(f"--set {change}: write KEY=VALUE, such as pairs.width=128")
         settings = with_setting(settings, key.strip(), value.strip(), f"--set {change}")
     return settings

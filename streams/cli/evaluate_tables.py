@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from millstream.streams.breakdown import drifts
 from millstream.streams.cli.output import stdout
 from millstream.streams.compare import Change, Comparison
 from millstream.streams.evaluation import SLICES, Evaluation, Figures
@@ -29,6 +30,13 @@ def show_evaluation(source: str, found: Evaluation, machine: str) -> None:
         table.add_row(SLICE_TITLES[name], *_row(figures), f"{scored:,}")
     console = stdout()
     console.print(table)
+    for drift in drifts(found):
+        became = "worse" if drift.is_loss else "better"
+        console.print(
+            f"Near event {drift.at + 1:,} the lists became {became}: they hit {drift.before:.3f} "
+            f"more often than popularity before, {drift.after:.3f} after.",
+            markup=False,
+        )
     console.print(
         f"{found.us_per_event} µs an event ({found.us_score} to retrieve and score, "
         f"{found.us_learn} to learn); {machine}",

@@ -45,6 +45,8 @@ def test_every_method_moves_its_metric() -> None:
     metrics.model_age(0.25)
     metrics.model_offset(88)
     metrics.learner_offset(99)
+    metrics.hit_ratio("fused", 0.25)
+    metrics.drifts("worse", 2)
     metrics.gaps(8)
     metrics.removed(9)
     metrics.progress_moved()
@@ -78,6 +80,8 @@ def test_every_method_moves_its_metric() -> None:
         'millstream_frames_total{outcome="applied"}': 7,
         "millstream_model_offset": 88,
         "millstream_learner_offset": 99,
+        'millstream_learn_hit_ratio{by="fused"}': 0.25,
+        'millstream_learn_drifts_total{to="worse"}': 2,
         "millstream_gaps_total": 8,
         "millstream_removed_total": 9,
         "millstream_progress_moved_total": 1,

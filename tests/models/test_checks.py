@@ -4,24 +4,24 @@ import numpy as np
 import pytest
 
 from millstream.models import checks
-from millstream.models.co import Co, CoParams
+from millstream.models.pairs import Pairs, PairsParams
 
-PARAMS = CoParams(width=8)
+PARAMS = PairsParams(width=8)
 
 
-class WritesWhenRead(Co):
+class WritesWhenRead(Pairs):
     def score(self, histories, candidates):
         self.neighbours.totals[0] += 1.0
         return super().score(histories, candidates)
 
 
-class DependsOnChance(Co):
+class DependsOnChance(Pairs):
     def learn(self, steps):
         super().learn(steps)
         self.neighbours.totals[steps.rows] += np.random.default_rng().random()
 
 
-class RemembersEverything(Co):
+class RemembersEverything(Pairs):
     def __init__(self, params):
         super().__init__(params)
         self.seen = []
@@ -34,53 +34,60 @@ class RemembersEverything(Co):
         return {**super().arrays(), "seen": np.array(self.seen, np.uint64)}
 
 
-class ForgetsToSaveTotals(Co):
+class ForgetsToSaveTotals(Pairs):
     def load(self, arrays):
         super().load(arrays)
         self.neighbours.totals[:] = 1.0
 
 
-class KeepsWhatItWasGiven(Co):
+class KeepsWhatItWasGiven(Pairs):
     def load(self, arrays):
         super().load(arrays)
         self.neighbours.totals = arrays["totals"]
 
 
-class ScoresPadding(Co):
+class ScoresPadding(Pairs):
     def score(self, histories, candidates):
         return super().score(histories, candidates) + np.float32(1.0)
 
 
-class DividesByZero(Co):
+class DividesByZero(Pairs):
     def score(self, histories, candidates):
         scores = super().score(histories, candidates)
         scores[scores > 0] = np.inf
         return scores
 
 
-class LearnsNothing(Co):
+class ReadsOneFeatureOnly(Pairs):
+    def score(self, histories, candidates):
+        scores = super().score(histories, candidates)
+        scores[1:] = 0.0
+        return scores
+
+
+class LearnsNothing(Pairs):
     def learn(self, steps):
         pass
 
 
-class ReplicatesNothing(Co):
+class ReplicatesNothing(Pairs):
     learns_from_steps = False
 
 
-class NormalisesOverTheBatch(Co):
+class NormalisesOverTheBatch(Pairs):
     def score(self, histories, candidates):
         scores = super().score(histories, candidates)
         return scores - scores.mean() if scores.size and scores.any() else scores
 
 
-class ProposesTwice(Co):
+class ProposesTwice(Pairs):
     def retrieve(self, histories, k):
         found = super().retrieve(histories, k)
         found[:, 1:2] = found[:, :1]
         return found
 
 
-class ForgetsHalf(Co):
+class ForgetsHalf(Pairs):
     def forget(self, rows):
         self.neighbours.totals[rows] = 0.0
 
@@ -95,6 +102,7 @@ class ForgetsHalf(Co):
         (KeepsWhatItWasGiven, checks.loading_copies),
         (ScoresPadding, checks.nothing_and_nobody_work),
         (DividesByZero, checks.scores_are_finite),
+        (ReadsOneFeatureOnly, checks.every_feature_tells_items_apart),
         (LearnsNothing, checks.learning_lifts_what_was_learnt),
         (ReplicatesNothing, checks.a_replica_equals_the_learner),
         (NormalisesOverTheBatch, checks.a_batch_changes_no_result),

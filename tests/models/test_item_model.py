@@ -6,38 +6,42 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from millstream.models.co import CoParams
 from millstream.models.errors import FrameRefused, StateRefused
+from millstream.models.fism import FismParams
 from millstream.models.frame import Array, Frame, decode_frame, encode_frame
+from millstream.models.fusion import FusionParams
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
 from millstream.models.item_model import Folded, LearnedModel, ModelReplica
 from millstream.models.mf import MfParams
+from millstream.models.pairs import PairsParams
 from millstream.models.pop import PopParams
 from millstream.models.registry import new_source
 from millstream.models.river_mf import RiverMfParams
 from millstream.models.source import Source
-from millstream.models.sr import SrParams
 
 HASH = "0f0f0f0f"
+FUSION = FusionParams(candidates_max=25, top=10, hidden=8)
 PARAMS = {
-    "co": CoParams(width=8),
-    "sr": SrParams(width=8),
+    "pairs": PairsParams(width=8),
     "pop": PopParams(half_life=30.0, trending_half_life=5.0, head=16),
-    "mf": MfParams(factors=4, users_max=16, item_users=4),
-    "river_mf": RiverMfParams(factors=4, users_max=16, negatives=2),
+    "mf": MfParams(factors=8, users_max=16, item_users=4),
+    "fism": FismParams(factors=8, negatives=4),
+    "river_mf": RiverMfParams(factors=8, users_max=16, negatives=2),
 }
 
 
-def sources() -> list[Source]:
-    return [new_source(name, params, 7) for name, params in PARAMS.items()]
+def sources() -> list[tuple[Source, int]]:
+    """All sources, of which two propose."""
+    proposals = {"pairs": 20, "pop": 10}
+    return [(new_source(name, p, 7), proposals.get(name, 0)) for name, p in PARAMS.items()]
 
 
-def learner(items_max: int = 1000) -> LearnedModel:
-    return LearnedModel(sources(), items_max)
+def learner(items_max: int = 1000, fusion: FusionParams = FUSION) -> LearnedModel:
+    return LearnedModel(sources(), fusion, items_max, 7)
 
 
 def replica(items_max: int = 1000) -> ModelReplica:
-    return ModelReplica(sources(), items_max)
+    return ModelReplica(sources(), FUSION, items_max, 7)
 
 
 def click(offset: int, item: str, *history: str, user: int = 1, weight: float = 1.0) -> Interaction:
@@ -151,6 +155,24 @@ def state(model: LearnedModel) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in model.arrays().items()}
 
 
+def test_the_fusion_learns_in_the_fold_from_a_sample_that_is_the_same_each_time() -> None:
+    records = list(stream(4, 60))
+    samples = (1.0, 0.5, 1e-9)
+    models = [learner(fusion=FusionParams(candidates_max=25, hidden=8, sample=s)) for s in samples]
+    models.append(learner(fusion=FusionParams(candidates_max=25, hidden=8, learn=False)))
+    again = learner(fusion=models[1].fusion.params)
+    for model in (*models, again):
+        list(frames(model, records, 0))
+    taken = [int(model.fusion.learnt[0]) for model in models]
+    assert taken[0] > 20
+    assert 0.3 * taken[0] < taken[1] < 0.7 * taken[0]
+    assert taken[2:] == [0, 0]
+    assert state(again) == state(models[1])
+    sources_of = [{n: v for n, v in state(m).items() if not n.startswith("fusion")} for m in models]
+    assert sources_of == [sources_of[0]] * 4, "what the fusion learns changes no source"
+    assert not models[3].fusion.own.any()
+
+
 def test_reading_changes_no_byte() -> None:
     model = learner()
     list(frames(model, list(stream(3, 50)), 0))
@@ -212,8 +234,8 @@ def test_items_of_the_history_that_are_unknown_are_left_out() -> None:
     take_in(unknown, batch(click(0, "a")))
     take_in(known, batch(click(1, "b", "a")))
     take_in(unknown, batch(click(1, "b", "never-met", "a")))
-    ids = known.sources["co"].read_arrays()["ids"]
-    assert np.array_equal(ids, unknown.sources["co"].read_arrays()["ids"])
+    ids = known.sources["pairs"].read_arrays()["ids"]
+    assert np.array_equal(ids, unknown.sources["pairs"].read_arrays()["ids"])
 
 
 def test_rows_are_bounded_and_the_least_recently_used_are_given_up() -> None:
@@ -263,7 +285,9 @@ def test_what_was_touched_is_told_once() -> None:
     assert model.take_touched() == []
 
 
-@pytest.mark.parametrize("part", ["fold.offset", "fold.items", "fold.highest", "co.ids"])
+@pytest.mark.parametrize(
+    "part", ["fold.offset", "fold.items", "fold.highest", "pairs.ids", "fusion.own"]
+)
 def test_a_snapshot_that_lacks_a_part_is_refused(part: str) -> None:
     arrays = learner().arrays()
     del arrays[part]

@@ -4,44 +4,45 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from millstream.models.catalogue import Catalogue, Item
-from millstream.models.co import CoParams
 from millstream.models.event import Event, EventWeights
+from millstream.models.fism import FismParams
 from millstream.models.fusion import FusionParams
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
 from millstream.models.item_model import LearnedModel
 from millstream.models.mf import MfParams
+from millstream.models.pairs import Pairs, PairsParams
 from millstream.models.pop import PopParams
 from millstream.models.profile import Profile, ProfileParams
 from millstream.models.recommender import TRENDING, Listed, Recommender, Request
 from millstream.models.registry import new_source
-from millstream.models.sr import SrParams
 
 NOW = 1_700_000_000_000
 WEIGHTS = EventWeights()
 BOUNDS = ProfileParams(events_max=12, seen_max=64)
 PARAMS = {
-    "co": CoParams(width=32),
-    "sr": SrParams(width=32),
+    "pairs": PairsParams(width=32),
     "pop": PopParams(head=64),
     "mf": MfParams(factors=8, users_max=64, item_users=8),
+    "fism": FismParams(factors=8, negatives=4),
 }
+PROPOSALS = {"pairs": 210, "pop": 60}
 ITEMS = 60
 
 
-def new_model() -> LearnedModel:
-    return LearnedModel([new_source(name, params, 3) for name, params in PARAMS.items()], 1000)
+def new_model(candidates_max: int = 400) -> LearnedModel:
+    sources = [(new_source(name, p, 3), PROPOSALS.get(name, 0)) for name, p in PARAMS.items()]
+    return LearnedModel(sources, FusionParams(candidates_max=candidates_max), 1000, 3)
 
 
 def recommender_of(
-    model: LearnedModel, *, length: int = 10, repeats: bool = False, candidates_max: int = 400
+    model: LearnedModel, *, length: int = 10, repeats: bool = False, diversity: float = 0.0
 ) -> Recommender:
-    weights = [("co", 0.8, 200), ("sr", 0.4, 200), ("pop", 0.05, 100), ("mf", 1.0, 0)]
-    fusion = FusionParams(candidates_max=candidates_max)
     return Recommender(
-        model, weights, fusion, WEIGHTS, history_max=12, length=length, repeats=repeats
+        model, WEIGHTS, history_max=12, length=length, repeats=repeats, diversity=diversity
     )
 
 
@@ -174,7 +175,9 @@ def test_a_catalogue_of_one_item_gives_it_once_and_then_nothing() -> None:
 def test_a_list_does_not_depend_by_a_bit_on_who_shares_the_batch(
     town: Town, candidates_max: int
 ) -> None:
-    ranker = recommender_of(town.model, candidates_max=candidates_max)
+    model = new_model(candidates_max)
+    model.load(town.model.arrays())
+    ranker = recommender_of(model)
     requests = town.requests()
     together = ranker.rank(requests, Catalogue())
     assert [ranker.rank([request], Catalogue())[0] for request in requests] == together
@@ -195,7 +198,7 @@ def test_the_reason_given_is_an_item_of_the_history(town: Town) -> None:
         taught = set(request.profile.taught(WEIGHTS, 12)[0])
         for entry in listed:
             assert entry.because is None or entry.because in taught
-            assert entry.because is None or entry.source in {"co", "sr"}
+            assert entry.because is None or entry.source in Pairs.features
             reasons += entry.because is not None
     assert reasons > 100
 
@@ -214,3 +217,67 @@ def test_reading_changes_nothing(town: Town) -> None:
     assert recommender_of(town.model).rank(town.requests(), Catalogue()) == first
     assert {name: array.tobytes() for name, array in town.model.arrays().items()} == before
     assert [profile.pack() for profile in town.profiles.values()] == packed
+
+
+def test_diversity_0_is_the_list_as_it_was_and_more_changes_it_without_touching_scores(
+    town: Town,
+) -> None:
+    requests = town.requests()
+    plain = recommender_of(town.model).rank(requests, Catalogue())
+    assert recommender_of(town.model, diversity=0.0).rank(requests, Catalogue()) == plain
+    known = recommender_of(town.model, length=ITEMS).rank(requests, Catalogue())
+    differ = 0
+    for diverse, usual, best in zip(
+        recommender_of(town.model, diversity=0.5).rank(requests, Catalogue()),
+        plain,
+        known,
+        strict=True,
+    ):
+        assert len(items_of(diverse)) == len(diverse) == len(usual)
+        assert all(entry in best for entry in diverse), "score, source and reason are the fusion's"
+        assert diverse[0] == usual[0]
+        differ += items_of(diverse) != items_of(usual)
+    assert differ > 10
+
+
+def test_diverse_lists_are_further_apart_by_the_factors(town: Town) -> None:
+    factors = town.model.sources["mf"].read_arrays()["factors"].astype(np.float64)
+    unit = factors / np.linalg.norm(factors, axis=1, keepdims=True)
+
+    def distance(diversity: float) -> float:
+        ranker = recommender_of(town.model, diversity=diversity)
+        listed = [
+            unit[town.model.rows.rows([entry.item for entry in entries])]
+            for entries in ranker.rank(town.requests(), Catalogue())
+        ]
+        return float(np.mean([1 - (one @ one.T).mean() for one in listed]))
+
+    apart = [distance(strength) for strength in (0.0, 0.3, 0.6, 0.9)]
+    assert apart == sorted(apart)
+    assert apart[-1] > apart[0]
+
+
+def test_a_diverse_list_does_not_depend_by_a_bit_on_who_shares_the_batch(town: Town) -> None:
+    ranker, requests = recommender_of(town.model, diversity=0.5), town.requests()
+    together = ranker.rank(requests, Catalogue())
+    assert [ranker.rank([request], Catalogue())[0] for request in requests] == together
+
+
+def test_a_diverse_list_longer_than_what_there_is_ends_where_it_ends(town: Town) -> None:
+    ranker = recommender_of(town.model, length=200, diversity=0.5)
+    for listed, plain in zip(
+        ranker.rank(town.requests(), Catalogue()),
+        recommender_of(town.model, length=200).rank(town.requests(), Catalogue()),
+        strict=True,
+    ):
+        assert items_of(listed) == items_of(plain)
+        assert len(listed) < 200
+
+
+def test_without_factors_diversity_leaves_the_list_as_it_is() -> None:
+    model = LearnedModel([(new_source("pop", PARAMS["pop"], 3), 60)], FusionParams(), 1000, 3)
+    for n in range(9):
+        learn(model, Profile(), Event(f"e{n}", "u", f"m{n % 3}", "click", NOW + n), n)
+    asked = [Request("a", Profile(), NOW)]
+    plain = recommender_of(model).rank(asked, Catalogue())
+    assert recommender_of(model, diversity=0.9).rank(asked, Catalogue()) == plain

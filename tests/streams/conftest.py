@@ -15,11 +15,11 @@ from millstream.exporters.memory_store import MemoryStore
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.exporters.redis_store import RedisStore
 from millstream.exporters.store import Store
-from millstream.models.co import CoParams
+from millstream.models.fism import FismParams
 from millstream.models.mf import MfParams
+from millstream.models.pairs import PairsParams
 from millstream.models.pop import PopParams
 from millstream.models.profile import Profile, ProfileParams
-from millstream.models.sr import SrParams
 from millstream.streams.assembly import (
     Assembly,
     new_learned_model,
@@ -366,14 +366,16 @@ MakeSystem = Callable[..., System]
 
 def small_settings(folder: Path, namespace: str = "", **sections: msgspec.Struct) -> Settings:
     """Settings with narrow bounds; whole sections may be given."""
-    given: dict[str, msgspec.Struct] = {
+    given: dict[str, msgspec.Struct | dict[str, msgspec.Struct]] = {
         "topics": TopicSettings(namespace=namespace, event_partitions=2, item_partitions=2),
         "profile": ProfileParams(events_max=20, seen_max=64),
         "model": ModelSettings(history_max=10),
-        "co": CoParams(width=32),
-        "sr": SrParams(width=32),
-        "pop": PopParams(head=64),
-        "mf": MfParams(factors=4, users_max=64, item_users=8),
+        "sources": {
+            "pairs": PairsParams(width=32),
+            "pop": PopParams(head=64),
+            "mf": MfParams(factors=8, users_max=64, item_users=8),
+            "fism": FismParams(factors=8),
+        },
         "worker": WorkerSettings(batch_max=10),
         **sections,
     }

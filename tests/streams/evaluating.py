@@ -4,13 +4,13 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from millstream.models.co import CoParams
 from millstream.models.event import Event
+from millstream.models.fism import FismParams
 from millstream.models.interaction import FORMAT, InteractionBatch
 from millstream.models.item_model import LearnedModel
 from millstream.models.mf import MfParams
+from millstream.models.pairs import PairsParams
 from millstream.models.profile import Profile
-from millstream.models.sr import SrParams
 from millstream.streams.assembly import new_learned_model
 from millstream.streams.datasets import EventTable
 from millstream.streams.interactions import interaction_of
@@ -23,9 +23,11 @@ def small_settings(items_max: int = 1000, repeats: bool = False) -> Settings:
     return Settings(
         model=ModelSettings(items_max=items_max),
         list=ListSettings(repeats=repeats),
-        co=CoParams(width=32),
-        sr=SrParams(width=32),
-        mf=MfParams(factors=4, users_max=64, item_users=8),
+        sources={
+            "pairs": PairsParams(width=32),
+            "mf": MfParams(factors=8, users_max=64, item_users=8),
+            "fism": FismParams(factors=8),
+        },
     )
 
 

@@ -166,6 +166,21 @@ def test_with_forgetting_it_is_clean_too(make_system: MakeSystem) -> None:
     assert found.clean, found.faults
 
 
+def test_with_diversity_it_is_clean_too_and_a_list_in_another_order_is_named(
+    make_system: MakeSystem,
+) -> None:
+    usual = lived(make_system(list=ListSettings(length=6)))
+    system = lived(make_system(list=ListSettings(length=6, diversity=0.5)))
+    assert system.audit().clean, system.audit().faults
+    assert system.settings.shape_hash() != usual.settings.shape_hash()
+    assert system.lists() != usual.lists()
+    assert system.histories() == usual.histories()
+    listing = system.listing("u1")
+    first, second, *rest = listing.items
+    edit_list(system, "u1", msgspec.structs.replace(listing, items=[second, first, *rest]))
+    assert counts(system.audit()) == {"lists_differ": 1}
+
+
 # --- profiles and events ---------------------------------------------------------------------
 
 

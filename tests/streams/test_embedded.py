@@ -226,17 +226,17 @@ def is_learnt(world: World) -> bool:
     return end > 0 and end in said
 
 
-@pytest.fixture(params=["embedded", "kafka and redis"])
+@pytest.fixture(params=["embedded", "embedded, diverse", "kafka and redis"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> AbstractContextManager[World]:
     """Each world in turn; one partition, batches of one: both learn in the same steps."""
     settings = Settings(
         data_dir=str(tmp_path),
         topics=TopicSettings(event_partitions=1, item_partitions=1),
-        list=ListSettings(length=8),
+        list=ListSettings(length=8, diversity=0.5 if "diverse" in request.param else 0.0),
         learn=LearnSettings(frame_interval_ms=50),
         worker=WorkerSettings(batch_max=1),
     )
-    if request.param == "embedded":
+    if request.param.startswith("embedded"):
         return embedded_world(settings, lambda _: None)
     namespace: str = request.getfixturevalue("namespace")
     topics = msgspec.structs.replace(settings.topics, namespace=namespace)

@@ -17,7 +17,7 @@ def test_what_follows_is_learnt_and_figures_are_shares() -> None:
     found = evaluate(circles(), small_settings())
     assert found.events == 300
     assert 100 < found.scored < 300
-    for name in ("fused", "co", "sr", "pop", "mf"):
+    for name in ("fused", "co", "sr", "pop", "mf", "fism"):
         figures = found.figures(name)
         assert 0.0 <= figures["mrr@20"] <= figures["recall@50"] <= 1.0
         assert figures["ci95"][0] <= figures["recall@10"] <= figures["ci95"][1]

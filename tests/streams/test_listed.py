@@ -67,7 +67,7 @@ def test_the_distance_of_a_list_is_one_minus_the_mean_cosine_of_its_pairs() -> N
     model = learnt(small_settings(), CLICKS)
     mf = model.sources["mf"]
     factors = getattr(mf, "factors")  # noqa: B009
-    factors[:3] = [[1, 0, 0, 0], [0, 2, 0, 0], [3, 3, 0, 0]]
+    factors[:3] = np.eye(8)[0], 2 * np.eye(8)[1], 3 * np.eye(8)[:2].sum(0)
     half = math.sqrt(0.5)
     expected = 1 - (0 + half + half) / 3
     assert list_distance(model, np.array([0, 1, 2], np.int32)) == pytest.approx(expected)
@@ -75,8 +75,9 @@ def test_the_distance_of_a_list_is_one_minus_the_mean_cosine_of_its_pairs() -> N
 
 def test_without_factors_it_is_told_by_who_is_met_together() -> None:
     settings = small_settings()
-    del_mf = type(settings.model)(sources=("co", "pop"))
-    model = learnt(type(settings)(model=del_mf, co=settings.co), [*CLICKS, ("x", "c"), ("x", "d")])
+    del_mf = type(settings.model)(sources=("pairs", "pop"))
+    only_pairs = type(settings)(model=del_mf, sources=settings.sources)
+    model = learnt(only_pairs, [*CLICKS, ("x", "c"), ("x", "d")])
     near = list_distance(model, np.array(model.rows.rows(["a", "b"]), np.int32))
     far = list_distance(model, np.array(model.rows.rows(["b", "d"]), np.int32))
     assert near is not None

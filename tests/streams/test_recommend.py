@@ -10,8 +10,9 @@ import pytest
 
 from millstream.exporters.errors import StoreUnavailable
 from millstream.exporters.store import UserWrite
-from millstream.models.co import CoParams
+from millstream.models.fusion import FusionParams
 from millstream.models.interaction import decode_batch
+from millstream.models.pairs import Pairs
 from millstream.streams.dead_letters import TooManyRejected
 from millstream.streams.listing import Entry
 from millstream.streams.memory_log import MemoryLog, choose_partition
@@ -64,12 +65,17 @@ def interactions(system: System) -> list[tuple[str, float, list[str]]]:
 
 
 def test_a_list_worked_out_by_hand(make_system: MakeSystem) -> None:
-    """Two candidates: z-scores are +1 and -1, the signed log makes ln 2 of them, `co` weighs .8.
+    """Two candidates: z-scores are +1 and -1, and the signed log makes ln 2 of them.
 
     a was met 3 times, b twice, c once; a and b by two people, a and c by one:
-    b scores 2 / sqrt(3 * 2), c scores 1 / sqrt(3 * 1), which is less.
+    by `co` b scores 2 / sqrt(3 * 2), c scores 1 / sqrt(3 * 1), which is less; by each other way
+    to read the pairs b scores more too. Five of them begin with a weight of .1.
     """
-    system = make_system(model=ModelSettings(sources=("co",), history_max=10), co=CoParams())
+    system = make_system(
+        model=ModelSettings(sources=("pairs",), history_max=10),
+        sources={},
+        fusion=FusionParams(learn=False),
+    )
     for user, items in {"ann": "ab", "bob": "ac", "cid": "ab"}.items():
         for item in items:
             system.event(user, item)
@@ -79,9 +85,10 @@ def test_a_list_worked_out_by_hand(make_system: MakeSystem) -> None:
     listing = system.listing("eve")
     (best, second) = listing.items
     assert (best.item, best.source, best.because) == ("b", "co", "a")
-    assert (second.item, second.source, second.because) == ("c", "co", "a")
-    assert best.score == pytest.approx(0.8 * math.log(2), abs=3e-4)
-    assert second.score == pytest.approx(-0.8 * math.log(2), abs=3e-4)
+    assert second.source in Pairs.features
+    assert (second.item, second.because) == ("c", "a")
+    assert best.score == pytest.approx(0.5 * math.log(2), abs=3e-4)
+    assert second.score == pytest.approx(-0.5 * math.log(2), abs=3e-4)
     assert listing.user == "eve"
     assert listing.as_of[f"clicks-{place.partition}"] == place.offset + 1
     assert listing.settings == system.settings.shape_hash()

@@ -15,7 +15,7 @@ from millstream.streams.evaluation_json import Asked
 from millstream.streams.report import report, write_report
 from millstream.streams.svg import Bar, Line, bar_plot, line_plot, nice_ticks
 
-ASKED = Asked("prequential", 1, 0, "value>=4", None, 300, ["co.width=32"])
+ASKED = Asked("prequential", 1, 0, "value>=4", None, 300, ["pairs.width=32"])
 VOID = {"meta", "br", "path", "rect", "circle"}
 NASTY = "<script>alert('x')</script>\"&.csv"
 

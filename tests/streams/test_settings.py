@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from millstream.models.river_mf import RiverMfParams
 from millstream.streams.errors import BadUsage, MillstreamError, WorldMissing
 from millstream.streams.settings import Settings
 from millstream.streams.settings_reader import (
@@ -16,6 +17,12 @@ from millstream.streams.settings_reader import (
     setting_types,
     with_setting,
 )
+
+
+def default_of(key: str) -> object:
+    section, _, name = key.rpartition(".")
+    found: object = getattr(Settings().section(section) if section else Settings(), name)
+    return found
 
 
 def refusal(
@@ -60,15 +67,15 @@ def test_the_environment_may_name_the_file(toml: Path) -> None:
 def test_text_of_the_environment_becomes_what_the_key_holds() -> None:
     settings = load_settings(
         environ={
-            "MILLSTREAM_MODEL_SOURCES": "co, pop",
+            "MILLSTREAM_MODEL_SOURCES": "pairs, pop",
             "MILLSTREAM_LIST_REPEATS": "true",
             "MILLSTREAM_RIVER_MF_FACTORS": "8",
             "MILLSTREAM_REDIS_TIMEOUT_S": "0.5",
         }
     )
-    assert settings.model.sources == ("co", "pop")
+    assert settings.model.sources == ("pairs", "pop")
     assert settings.list.repeats
-    assert settings.river_mf.factors == 8
+    assert settings.section("river_mf") == RiverMfParams(factors=8)
     assert settings.redis.timeout_s == 0.5
 
 
@@ -82,9 +89,7 @@ def test_the_folders_follow_the_desktop_standard() -> None:
 def test_every_setting_can_be_given_as_its_own_default_by_the_environment() -> None:
     environ = {}
     for key, _ in setting_types():
-        value: object = Settings()
-        for part in key.split("."):
-            value = getattr(value, part)
+        value = default_of(key)
         text = ",".join(value) if isinstance(value, tuple) else str(value)
         environ[env_name(key)] = text
     assert load_settings(environ=environ) == Settings()
@@ -105,9 +110,14 @@ def test_a_wrong_value_names_itself_its_place_and_what_would_be_right(toml: Path
 @pytest.mark.parametrize(
     ("name", "value", "right"),
     [
-        ("MODEL_SOURCES", "co,srr", "a list, each item one of co, mf, pop, river_mf, sr"),
+        (
+            "MODEL_SOURCES",
+            "pairs,popp",
+            "a list, each item one of fism, mf, pairs, pop, river.MODEL",
+        ),
         ("MODEL_SOURCES", "", "a list, each item one of"),
         ("LIST_REPEATS", "perhaps", "true or false"),
+        ("LIST_DIVERSITY", "1.1", "a number of at least 0 and at most 1"),
         ("WEIGHTS_VIEW", "nan", "a number of at least 0"),
         ("WEIGHTS_VIEW", "-1", "a number of at least 0"),
         ("WEIGHTS_VIEW", "inf", "a number of at least 0"),
@@ -162,7 +172,9 @@ def test_what_is_wrong_only_together_is_refused(toml: Path) -> None:
     assert "fields.user and fields.item are both 'item'" in refusal(file=str(toml))
     assert refusal({"MILLSTREAM_TOPICS_CLICKS": "views"}).startswith("MILLSTREAM_TOPICS_CLICKS: ")
     assert "must be more than profile.horizon_days" in refusal({"MILLSTREAM_REDIS_TTL_DAYS": "30"})
-    assert "named twice" in refusal({"MILLSTREAM_MODEL_SOURCES": "co,co"})
+    assert "named twice" in refusal({"MILLSTREAM_MODEL_SOURCES": "pop,pop"})
+    no_mf = {"MILLSTREAM_MODEL_SOURCES": "pairs,pop", "MILLSTREAM_LIST_DIVERSITY": "0.3"}
+    assert refusal(no_mf).startswith("MILLSTREAM_LIST_DIVERSITY: list.diversity tells items apart")
 
 
 def test_a_file_that_is_missing_is_the_worlds_fault_and_a_broken_one_the_users(toml: Path) -> None:
@@ -200,10 +212,11 @@ def test_the_hash_changes_with_what_shapes_state_and_with_nothing_else() -> None
         "WEIGHTS_VIEW": "0.4",
         "PROFILE_EVENTS_MAX": "50",
         "MODEL_SEED": "1",
-        "MODEL_SOURCES": "co",
-        "CO_WIDTH": "64",
+        "MODEL_SOURCES": "pairs",
+        "PAIRS_WIDTH": "64",
         "FUSION_CANDIDATES_MAX": "100",
         "LIST_LENGTH": "10",
+        "LIST_DIVERSITY": "0.5",
     }.items():
         assert hashed(**{name: value}) != plain, name
     for name, value in {
@@ -237,8 +250,6 @@ def test_the_page_lists_every_key_with_its_default_and_no_other(root: Path) -> N
     written = {key: default for key, default, _ in rows}
     true = {}
     for key, _ in setting_types():
-        value: object = Settings()
-        for part in key.split("."):
-            value = getattr(value, part)
+        value = default_of(key)
         true[key] = shown(value)
     assert written == true

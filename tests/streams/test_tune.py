@@ -20,10 +20,11 @@ IDS = [one.key for one in RANGES]
 
 
 def tuner(search: Search, clock_s: Callable[[], float] = lambda: 0.0, count: int = 200) -> Tuner:
-    # The base forgets at once whom a person is: there is much to win.
-    settings = small_settings()
-    spoilt = Range("sr.weight", 0, 2).put(Range("co.weight", 0, 2).put(settings, 0.0), 0.0)
-    ranges = [one for one in RANGES if one.key in ("sr.weight", "co.weight", "pop.half_life")]
+    # The base proposes the same two items to everybody: there is much to win.
+    pairs = Range("pairs.proposals", 0, 200, whole=True)
+    pop = Range("pop.proposals", 0, 100, whole=True)
+    spoilt = pop.put(pairs.put(small_settings(), 0), 2)
+    ranges = [pairs, pop, *(one for one in RANGES if one.key == "pop.half_life")]
     return Tuner(circles(count), spoilt, ranges, search, clock_s)
 
 
@@ -44,15 +45,15 @@ def test_a_step_stays_within_and_goes_its_way(one: Range, place: float, by: floa
 
 
 def test_a_whole_number_moves_by_one_at_least() -> None:
-    one = Range("sr.pair_items", 1, 20, log=True, whole=True)
+    one = Range("pairs.rule_items", 1, 20, log=True, whole=True)
     assert one.stepped(3, 0.01) == 4
     assert one.stepped(3, -0.01) == 2
     assert one.stepped(1, -0.01) == 1
 
 
 def test_sources_that_are_not_in_use_are_not_tuned() -> None:
-    keys = {one.key for one in ranges_of(Settings(model=ModelSettings(sources=("co", "pop"))))}
-    assert {key.partition(".")[0] for key in keys} == {"co", "pop"}
+    keys = {one.key for one in ranges_of(Settings(model=ModelSettings(sources=("pairs", "pop"))))}
+    assert {key.partition(".")[0] for key in keys} == {"pairs", "pop", "fusion"}
 
 
 def test_what_is_better_is_found_and_holds_on_the_rest() -> None:

@@ -12,7 +12,7 @@ from millstream.streams.cli import run
 from millstream.streams.tune import Tuner
 
 S = 1_700_000_000
-MODEL = ["--set", "mf.users_max=64", "--set", "co.width=32", "--set", "sr.width=32"]
+MODEL = ["--set", "mf.users_max=64", "--set", "pairs.width=32", "--set", "fism.factors=8"]
 FIGURES = {"recall@10", "recall@50", "mrr@20", "ci95"}
 
 
@@ -55,7 +55,7 @@ def test_the_answer_has_all_that_is_promised(
     assert (found["dataset"], found["protocol"]) == (str(file), "prequential")
     assert found["events"] == 192
     assert set(found["fused"]) == FIGURES
-    assert {"co", "sr", "pop", "mf"} <= set(found["sources"])
+    assert {"co", "sr", "pop", "mf", "fism"} <= set(found["sources"])
     assert all(set(of) == FIGURES for of in found["sources"].values())
     assert set(found["slices"]) == {"user_events_2_6", "item_events_1_5", "first_event"}
     assert all(set(of) == {*FIGURES, "scored"} for of in found["slices"].values())
@@ -70,7 +70,7 @@ def test_the_answer_has_all_that_is_promised(
 def test_two_answers_are_compared_as_they_were_printed(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, change in (("a", "co.weight=0.8"), ("b", "co.weight=0")):
+    for name, change in (("a", "pairs.proposals=200"), ("b", "pairs.proposals=0")):
         capsys.readouterr()
         arguments = ["evaluate", str(file), *MODEL, "--set", change, "--no-sources", "--json"]
         assert run(arguments) == 0
@@ -140,8 +140,8 @@ def test_nothing_to_score_is_zeros_and_a_sentence(
         ([], 2, "name a data set or a file, or two answers with --compare"),
         (["walks.csv", "--compare", "a", "b"], 2, "--compare takes two answers"),
         (["--compare", "none.json", "b.json"], 3, "none.json is not there"),
-        (["walks.csv", "--set", "co.width"], 2, "write KEY=VALUE"),
-        (["walks.csv", "--set", "co.breadth=3"], 2, "there is no setting co.breadth"),
+        (["walks.csv", "--set", "pairs.width"], 2, "write KEY=VALUE"),
+        (["walks.csv", "--set", "pairs.breadth=3"], 2, "there is no setting pairs.breadth"),
         (["walks.csv", "--targets", "value>="], 2, "--targets 'value>='"),
         (["walks.csv", "--targets", "stars>=4"], 2, "--targets 'stars>=4'"),
         (["walks.csv", "--report", "none/r.html"], 3, "is not there"),
