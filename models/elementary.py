@@ -84,6 +84,33 @@ def dot(a: Floats, b: Floats) -> np.float32:
 
 
 @kernel
+def dots(vectors: Floats, rows: npt.NDArray[np.int32], with_: Floats, out: Floats) -> None:
+    """Write the dot product of each row's vector; 0 for rows that there are not. See `dot`."""
+    lanes = np.zeros((len(rows), 8), np.float32)
+    for c in range(len(rows)):
+        if 0 <= rows[c] < len(vectors):
+            vector, lane = vectors[rows[c]], lanes[c]
+            for f in range(0, len(with_), 8):
+                for x in range(8):
+                    lane[x] += with_[f + x] * vector[f + x]
+    for c in range(len(rows)):
+        lane = lanes[c]
+        first = (lane[0] + lane[4]) + (lane[1] + lane[5])
+        out[c] = first + ((lane[2] + lane[6]) + (lane[3] + lane[7]))
+
+
+@kernel
+def draw(seed: int, step: int, n: int) -> np.int64:
+    """Return 31 bits by hash of the three, n below 1024: splitmix64 (Steele et al. 2014)."""
+    x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(step) * np.uint64(1024)
+    x += np.uint64(n) + np.uint64(1)
+    x *= np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.int64((x ^ (x >> np.uint64(31))) >> np.uint64(33))
+
+
+@kernel
 def total(x: Floats) -> np.float32:
     """Return the sum of a vector of any length, in eight sums side by side."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0.0)

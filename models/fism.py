@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
-from millstream.models.elementary import dot, exponential
+from millstream.models.elementary import dots, draw, exponential
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.ridge import Floats, begin
@@ -194,21 +194,11 @@ def _score(
         part = slice(ptr[b], ptr[b + 1])
         if _person(met, rows[part], weights[part], place_weights, used, person) == 0:
             continue
+        dots(to_meet[: len(met)], candidates[b], person, out[b])
         for c in range(candidates.shape[1]):
             row = candidates[b, c]
             if 0 <= row < len(met):
-                out[b, c] = bias[row] + dot(person, to_meet[row])
-
-
-@kernel
-def _draw(seed: int, step: int, n: int) -> np.int64:
-    """Return 31 bits by hash: splitmix64 (Steele et al. 2014)."""
-    x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(step) * np.uint64(1024)
-    x += np.uint64(n) + np.uint64(1)
-    x *= np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.int64((x ^ (x >> np.uint64(31))) >> np.uint64(33))
+                out[b, c] += bias[row]
 
 
 @kernel
@@ -246,14 +236,15 @@ def _learn(
         drawn[0] = row
         n = 1
         for q in range(negatives):
-            other = _draw(seed, counts[0], q) % counts[1]
+            other = draw(seed, counts[0], q) % counts[1]
             drawn[n] = other
             n += other != row
         if n == 1:
             continue
         most = np.float32(-1e30)
+        dots(to_meet, drawn[:n], person, p)
         for q in range(n):
-            p[q] = bias[drawn[q]] + dot(person, to_meet[drawn[q]])
+            p[q] += bias[drawn[q]]
             most = max(most, p[q])
         for q in range(n):
             p[q] -= most

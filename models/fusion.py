@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import missing
+from millstream.models.elementary import draw
 from millstream.models.fusion_kernels import (
     Doubles,
     Floats,
@@ -42,6 +43,7 @@ STRANGERS: Final = "pop"
 SESSION_MS: Final = 30 * 60 * 1000
 CONTEXT: Final = 3
 """Inputs of the network beside the features: history, session, linear score below the best."""
+MEMORY: Final = ("memory_inputs", "memory_scores", "memory_choices")
 
 
 class FusionParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,12 +51,48 @@ class FusionParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     candidates_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 250
     learn: bool = True
-    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
     prior: Annotated[float, msgspec.Meta(gt=0)] = 100.0
     top: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 50
     hidden: Annotated[int, msgspec.Meta(ge=0, le=256, multiple_of=8)] = 32
     rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.001
     decay: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0001
+    replays: Annotated[int, msgspec.Meta(ge=0, le=100)] = 2
+    memory: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
+
+
+class _Memory:
+    """The latest choices that the network learned from, to be learned from again: a ring."""
+
+    def __init__(self, params: FusionParams, inputs: int) -> None:
+        """Hold nothing: only a learner needs the room."""
+        self._length = params.memory
+        self._shape = (_by_four(params.top), inputs)
+        self._arrays = self._made(0)
+
+    def opened(self) -> tuple[Floats, Floats, Rows]:
+        """Return inputs (M, top, D), scores (M, top), and number and target (M, 2)."""
+        if not len(self._arrays[0]):
+            self._arrays = self._made(self._length)
+        return self._arrays
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the three by name."""
+        return dict(zip(MEMORY, self._arrays, strict=True))
+
+    def load(self, arrays: Arrays) -> None:
+        """Replace what is held."""
+        self._arrays = self._made(len(arrays[MEMORY[0]]))
+        for mine, name in zip(self._arrays, MEMORY, strict=True):
+            mine[:] = arrays[name]
+
+    def _made(self, length: int) -> tuple[Floats, Floats, Rows]:
+        top, inputs = self._shape
+        return (
+            np.zeros((length, top, inputs), np.float32),
+            np.zeros((length, top), np.float32),
+            np.zeros((length, 2), np.int32),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +130,16 @@ class Fusion:
         self.bias: Floats = np.zeros(h, np.float32)
         self.out: Floats = np.zeros(h, np.float32)
         self.moments: Floats = np.zeros((2, inputs * h + 2 * h), np.float32)
-        self.learnt = np.zeros(1, np.int64)
+        self.steps = np.zeros(2, np.int64)  # choices kept in memory so far; steps of Adam
+        self._memory = _Memory(params, inputs)
+        self._seed = seed
         self._changed = False
-        self._by_stranger = np.array([float(name == STRANGERS) for name in features], np.float32)
+        self._by_stranger: Floats = np.array(
+            [float(name == STRANGERS) for name in features], np.float32
+        )
         if STRANGERS not in features:
             self._by_stranger = self.shared.astype(np.float32)
+        self._weights = self._by_bucket()
 
     def rank(self, features: Scores, candidates: Rows, histories: Histories, n: int) -> Ranked:
         """Return the n best candidates (B, C) of each user by their features (K, B, C).
@@ -111,7 +154,7 @@ class Fusion:
         _rank(
             features,
             candidates,
-            np.concatenate((self._by_stranger[None, :], self._weights())),
+            self._weights,
             bucket,
             context,
             self.params.top,
@@ -154,10 +197,14 @@ class Fusion:
             self.bias,
             self.out,
             self.moments,
-            self.learnt,
+            self.steps,
+            *self._memory.opened(),
+            self.params.replays,
+            self._seed,
             self.params.rate,
             self.params.decay,
         )
+        self._weights = self._by_bucket()
         self._changed = True
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -172,6 +219,7 @@ class Fusion:
         self.into = np.array(changes["into"], np.float32)
         self.bias = np.array(changes["bias"], np.float32)
         self.out = np.array(changes["out"], np.float32)
+        self._weights = self._by_bucket()
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the weights."""
@@ -189,21 +237,25 @@ class Fusion:
             "own_curvature": self.own_curvature,
             "shared_curvature": self.shared_curvature,
             "moments": self.moments,
-            "learnt": self.learnt,
+            "steps": self.steps,
+            **self._memory.arrays(),
         }
 
     def load(self, arrays: Arrays) -> None:
         """Replace the state; from `read_arrays` alone a replica's."""
         self.apply(arrays)
-        if "learnt" in arrays:
+        if "steps" in arrays:
             self.own_curvature = np.array(arrays["own_curvature"], np.float64)
             self.shared_curvature = np.array(arrays["shared_curvature"], np.float64)
             self.moments = np.array(arrays["moments"], np.float32)
-            self.learnt = np.array(arrays["learnt"], np.int64)
+            self.steps = np.array(arrays["steps"], np.int64)
+            self._memory.load(arrays)
         self._changed = False
 
-    def _weights(self) -> Floats:
-        return (self.own + self.shared).astype(np.float32)
+    def _by_bucket(self) -> Floats:
+        """Return the linear weights of strangers and of each bucket, (1 + buckets, K)."""
+        learnt = (self.own + self.shared).astype(np.float32)
+        return np.concatenate((self._by_stranger[None, :], learnt))
 
 
 def _contexts(histories: Histories) -> tuple[npt.NDArray[np.int64], Floats]:
@@ -324,7 +376,12 @@ def _learn(
     bias: Floats,
     out: Floats,
     moments: Floats,
-    learnt: npt.NDArray[np.int64],
+    steps: npt.NDArray[np.int64],
+    memory_inputs: npt.NDArray[np.float32],
+    memory_scores: Floats,
+    memory_choices: Rows,
+    replays: int,
+    seed: int,
     rate: float,
     decay: float,
 ) -> None:
@@ -357,23 +414,36 @@ def _learn(
         if units == 0 or target < 0:
             continue
         _gather_inputs(z, context[b], scores, places, lifted, inputs)
-        forward(inputs, lifted, into, bias, out, hidden, scores)
-        probabilities(scores, lifted, p)
-        backward(
-            inputs,
-            lifted,
-            target,
-            p,
-            worth[b],
-            out,
-            hidden,
-            into_gradient,
-            bias_gradient,
-            out_gradient,
-        )
-        learnt[0] += 1
-        ends = into.size
-        flat = moments[:, :ends]
-        adam(into.reshape(ends), into_gradient.reshape(ends), flat, learnt[0], rate, decay)
-        adam(bias, bias_gradient, moments[:, ends : ends + units], learnt[0], rate, 0.0)
-        adam(out, out_gradient, moments[:, ends + units :], learnt[0], rate, decay)
+        held = steps[0] % len(memory_inputs)
+        steps[0] += 1
+        memory_inputs[held] = inputs
+        memory_scores[held, :lifted] = scores[:lifted]
+        memory_choices[held, 0], memory_choices[held, 1] = lifted, target
+        for turn in range(1 + replays):
+            # The choice itself, then some of the latest: a choice is rare, and says more than
+            # one step can take in.
+            if turn > 0:
+                held = draw(seed, steps[0], turn) % min(steps[0], len(memory_inputs))
+                inputs[:] = memory_inputs[held]
+                lifted, target = memory_choices[held, 0], memory_choices[held, 1]
+                scores[:lifted] = memory_scores[held, :lifted]
+            forward(inputs, lifted, into, bias, out, hidden, scores)
+            probabilities(scores, lifted, p)
+            backward(
+                inputs,
+                lifted,
+                target,
+                p,
+                worth[b],
+                out,
+                hidden,
+                into_gradient,
+                bias_gradient,
+                out_gradient,
+            )
+            steps[1] += 1
+            ends = into.size
+            flat = moments[:, :ends]
+            adam(into.reshape(ends), into_gradient.reshape(ends), flat, steps[1], rate, decay)
+            adam(bias, bias_gradient, moments[:, ends : ends + units], steps[1], rate, 0.0)
+            adam(out, out_gradient, moments[:, ends + units :], steps[1], rate, decay)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
-from millstream.models.elementary import dot
+from millstream.models.elementary import dots
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.mf_users import UserTable
@@ -173,7 +173,4 @@ def _score(
         if n == 0:
             continue
         fold_in(factors, known[:n], weights[:n], gram, unobserved, ridge, work, vector)
-        for c in range(candidates.shape[1]):
-            row = candidates[b, c]
-            if 0 <= row < len(factors):
-                out[b, c] = dot(vector, factors[row])
+        dots(factors, candidates[b], vector, out[b])

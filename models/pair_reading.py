@@ -21,22 +21,17 @@ TIMED_ITEMS: Final = 30
 WALK_FROM: Final = 10
 """Neighbours from which the second step is taken."""
 MS: Final = np.float32(0.001)
+COSINES: Final = (0, 1, 2, 6, 7, 8)
+"""The readings that are divided by the root of the candidate's own weight too."""
 
 
-def retrieve(
-    graph: Neighbours, histories: Histories, decay: Floats, rule_share: float, top: Rows
-) -> None:
-    """Write the best items of each user into `top` (B, k): by co, a share of them by sr."""
-    k = top.shape[1]
-    by_rule = min(k, int(np.ceil(k * rule_share)))
+def retrieve(graph: Neighbours, histories: Histories, decay: Floats, k: int) -> Rows:
+    """Return each user's k best items by co, (B, k), best first, padded with -1."""
+    top = missing(len(histories), k)
+    shape = (graph.ids, graph.co, graph.filled, graph.totals, decay)
     sums = np.zeros(len(graph.filled), np.float32)
-    histories_of = (histories.ptr, histories.rows, histories.weights)
-    co, sr = missing(len(top), k), missing(len(top), k)
-    shape = (graph.ids, graph.filled, graph.totals)
-    _retrieve(*shape, graph.co, True, decay[:, 0].copy(), *histories_of, sums, co)
-    if by_rule:
-        _retrieve(*shape, graph.sr, False, decay[:, 1].copy(), *histories_of, sums, sr)
-    _take_turns(co, sr, rule_share, sums, top)
+    _retrieve(*shape, histories.ptr, histories.rows, histories.weights, sums, top)
+    return top
 
 
 def score(
@@ -80,10 +75,9 @@ def because(graph: Neighbours, histories: Histories, decay: Floats, listed: Rows
 @kernel
 def _retrieve(
     ids: Rows,
+    co: Floats,
     filled: Rows,
     totals: Doubles,
-    edges: Floats,
-    cosine: bool,
     decay: Floats,
     ptr: Longs,
     rows: Rows,
@@ -91,15 +85,12 @@ def _retrieve(
     sums: Floats,
     top: Rows,
 ) -> None:
-    depth = 0
-    while depth < len(decay) and decay[depth] > 0.0:
-        depth += 1
-    reached = np.empty(min(len(filled), ids.shape[1] * depth) + 1, np.int32)
+    reached = np.empty(min(len(filled), ids.shape[1] * len(decay)) + 1, np.int32)
     scores = np.empty(len(reached), np.float32)
     kept = np.empty(top.shape[1], np.float32)
     for b in range(len(top)):
         n = 0
-        for k in range(min(depth, ptr[b + 1] - ptr[b])):
+        for k in range(min(len(decay), ptr[b + 1] - ptr[b])):
             row = rows[ptr[b] + k]
             if row >= len(filled) or totals[row] <= 0.0:
                 continue
@@ -108,39 +99,12 @@ def _retrieve(
                 other = ids[row, c]
                 reached[n] = other  # kept if new; without a branch, which was half the time
                 n += sums[other] == 0.0
-                sums[other] += factor * edges[row, c] + TINY
-        m = 0
+                sums[other] += factor * co[row, c] + TINY
         for q in range(n):
             other = reached[q]
-            value = sums[other]
+            scores[q] = sums[other] / np.float32(np.sqrt(max(totals[other], 1e-9)))
             sums[other] = 0.0
-            if cosine:
-                value /= np.float32(np.sqrt(max(totals[other], 1e-9)))
-            reached[m] = other
-            scores[m] = value
-            m += cosine or value > 1e-20  # edges without a rule propose nothing
-        best(scores, reached, m, kept, top[b])
-
-
-@kernel
-def _take_turns(one: Rows, other: Rows, share: float, met: Floats, out: Rows) -> None:
-    """Mix two lists without repeats; of the first n places about n x share are the other's."""
-    k = out.shape[1]
-    for b in range(len(out)):
-        n, at, other_at = 0, 0, 0
-        while n < k and (at < k or other_at < k):
-            turn = at >= k or (other_at < k and other_at < share * (at + other_at + 1))
-            row = other[b, other_at] if turn else one[b, at]
-            if turn:
-                other_at += 1
-            else:
-                at += 1
-            if row >= 0 and met[row] == 0.0:
-                met[row] = 1.0
-                out[b, n] = row
-                n += 1
-        for q in range(n):
-            met[out[b, q]] = 0.0
+        best(scores, reached, n, kept, top[b])
 
 
 @kernel
@@ -162,21 +126,25 @@ def _score(
     candidates: Rows,
     out: Scores,
 ) -> None:
+    # An item's edges are first laid out by candidate: the nine sums then run over all of them at
+    # once. Adding edge by edge took twice as long.
     width = candidates.shape[1]
-    sums = np.empty((width + 1, 9), np.float32)
-    slots = np.empty(ids.shape[1], np.int32)
-    at = np.empty(ids.shape[1], np.int32)
+    pair, rule = np.empty(width + 1, np.float32), np.empty(width + 1, np.float32)
+    close = np.empty(width + 1, np.float32)
     soon = np.empty(TIMED_ITEMS, np.float32)
     short = np.empty(TIMED_ITEMS, np.float32)
+    roots = np.empty(width, np.float32)
     for b in range(len(candidates)):
         begin = ptr[b]
         depth = min(len(places), ptr[b + 1] - begin)
         if depth == 0:
             continue
         for c in range(width):
-            if 0 <= candidates[b, c] < len(filled):
-                place[candidates[b, c]] = c + 1
-        sums[:] = 0.0
+            row = candidates[b, c]
+            roots[c] = 0.0
+            if 0 <= row < len(filled) and totals[row] > 0.0:
+                place[row] = c + 1
+                roots[c] = np.float32(1.0 / np.sqrt(totals[row]))
         timed = min(depth, TIMED_ITEMS)
         for k in range(timed):
             ago = np.float32(max(ts_ms[begin] - ts_ms[begin + k], 0)) * MS
@@ -189,45 +157,44 @@ def _score(
             row = rows[begin + k]
             if row >= len(filled) or totals[row] <= 0.0:
                 continue
-            n = 0
-            for c in range(filled[row]):
-                slots[n] = c
-                at[n] = place[ids[row, c]]
-                n += at[n] > 0
             root = np.float32(weights[begin + k] / np.sqrt(totals[row]))
-            a0, a1, a2 = root * places[k, 0], root * places[k, 1], root * places[k, 2]
-            a3, a4 = root * places[k, 3], root * places[k, 4]
+            pair[:] = 0.0
             if k >= TIMED_ITEMS:
-                for e in range(n):
-                    weight = co[row, slots[e]]
-                    sums[at[e], 0] += a0 * weight
-                    sums[at[e], 2] += a2 * weight
+                for c in range(filled[row]):
+                    pair[place[ids[row, c]]] = co[row, c]
+                _add(root * places[k, 2], pair, out[2, b])
                 continue
-            a5, a6 = root * (soon[k] + floor), root * (short[k] + floor)
+            rule[:] = 0.0
+            close[:] = 0.0
+            for c in range(filled[row]):
+                at = place[ids[row, c]]
+                pair[at] = co[row, c]
+                rule[at] = sr[row, c]
+                close[at] = near[row, c]
+            _add(root * places[k, 0], pair, out[0, b])
+            _add(root * places[k, 1], pair, out[1, b])
+            _add(root * places[k, 2], pair, out[2, b])
+            _add(root * places[k, 3], rule, out[3, b])
+            _add(root * places[k, 4], rule, out[4, b])
+            _add(root * (soon[k] + floor), rule, out[5, b])
+            _add(root * (soon[k] + floor), close, out[6, b])
+            _add(root * (short[k] + floor), close, out[7, b])
             floor *= FLOOR_DECAY
-            for e in range(n):
-                c = slots[e]
-                sum_ = sums[at[e]]
-                pair, rule, close = co[row, c], sr[row, c], near[row, c]
-                sum_[0] += a0 * pair
-                sum_[1] += a1 * pair
-                sum_[2] += a2 * pair
-                sum_[3] += a3 * rule
-                sum_[4] += a4 * rule
-                sum_[5] += a5 * rule
-                sum_[6] += a5 * close
-                sum_[7] += a6 * close
-        _walk(ids, near, filled, totals, rows[begin], place, sums)
-        for c in range(width):
-            row = candidates[b, c]
-            if 0 <= row < len(filled) and totals[row] > 0.0:
-                place[row] = 0
-                root = np.float32(1.0 / np.sqrt(totals[row]))
-                for x in range(9):
-                    out[x, b, c] = sums[c + 1, x] * (np.float32(1.0) if 3 <= x <= 5 else root)
+        _walk(ids, near, filled, totals, rows[begin], place, close, out[8, b])
+        for x in COSINES:
+            for c in range(width):
+                out[x, b, c] *= roots[c]
         for c in range(width):
             if 0 <= candidates[b, c] < len(filled):
                 place[candidates[b, c]] = 0
+
+
+@kernel
+def _add(factor: np.float32, edges: Floats, out: Floats) -> None:
+    """Add the edges of one item, of which the first belongs to no candidate."""
+    if factor > 0.0:
+        for c in range(len(out)):
+            out[c] += factor * edges[c + 1]
 
 
 @kernel
@@ -239,8 +206,9 @@ def _walk(
     row: int,
     place: Rows,
     sums: Floats,
+    out: Floats,
 ) -> None:
-    """Add to sums[:, 8] two steps from a row: to its best neighbours, and from there on."""
+    """Write two steps from a row: to its best neighbours, and from there to the candidates."""
     if row >= len(filled) or totals[row] <= 0.0:
         return
     values = np.empty(WALK_FROM, np.float32)
@@ -257,11 +225,14 @@ def _walk(
             values[q], found[q] = values[q - 1], found[q - 1]
             q -= 1
         values[q], found[q] = value, other
+    sums[:] = 0.0
     for q in range(n):
         other = found[q]
         factor = values[q] / np.float32(np.sqrt(totals[other] + 1e-9))
         for c in range(filled[other]):
-            sums[place[ids[other, c]], 8] += factor * near[other, c]
+            sums[place[ids[other, c]]] += factor * near[other, c]
+    for c in range(len(out)):
+        out[c] = sums[c + 1]
 
 
 @kernel

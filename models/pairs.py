@@ -22,7 +22,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.arrays import missing
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.neighbours import Neighbours
 from millstream.models.pair_reading import because, retrieve, score
@@ -34,15 +33,14 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 PLACES: Final = ((0.8, 30), (0.4, 8), (0.98, 1_000), (0.8, 20), (0.5, 3))
 """Decay and depth by which co, co_short, co_long, sr and sr_short weigh the history."""
-RETRIEVED: Final = ((0.8, 20), (0.5, 5))
-"""The same for what is proposed, by `co` and by `sr`."""
+RETRIEVED: Final = (0.8, 20)
+"""The same for what is proposed, by `co`."""
 
 
 class PairsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of `pairs`; times in seconds."""
 
-    proposals: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 210
-    rule_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.3
+    proposals: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 150
     width: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 256
     pair_items: Items = 50
     pair_decay: Decay = 0.95
@@ -54,7 +52,7 @@ class PairsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Pairs:
-    """The graph of neighbours and its readings; proposes by `co` and by `sr` in turns."""
+    """The graph of neighbours and its readings; proposes by `co`."""
 
     name = "pairs"
     learns_from_steps = True
@@ -77,7 +75,8 @@ class Pairs:
         self.params = params
         depth = params.profile_items
         self.places = np.stack([_powers(decay, n, depth) for decay, n in PLACES], axis=1)
-        self.retrieved = np.stack([_powers(decay, n, depth) for decay, n in RETRIEVED], axis=1)
+        n = min(RETRIEVED[1], depth)
+        self.retrieved = _powers(RETRIEVED[0], n, n)
         pairs = _powers(params.pair_decay, params.pair_items, params.pair_items)
         n = min(params.rule_items, params.pair_items)
         rules = _powers(params.rule_decay, n, n)
@@ -103,10 +102,8 @@ class Pairs:
         """Do nothing: replicas learn from the steps."""
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
-        """Return k items, (B, k), padded with -1: the best by `co` and by `sr` in turns."""
-        top = missing(len(histories), k)
-        retrieve(self.neighbours, histories, self.retrieved, self.params.rule_share, top)
-        return top
+        """Return the k best by `co`, (B, k), padded with -1."""
+        return retrieve(self.neighbours, histories, self.retrieved, k)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
         """Return each reading of each candidate, (9, B, C), at least 0; unknown rows 0."""

@@ -67,7 +67,6 @@ RANGES: Final[Sequence[Range]] = (
     Range("pairs.rule_items", 1, 50, log=True, whole=True),
     Range("pairs.near_s", 1.0, 100_000.0, log=True),
     Range("pairs.near_short_s", 1.0, 100_000.0, log=True),
-    Range("pairs.rule_share", 0.0, 1.0),
     Range("pop.half_life", 200, 200_000, log=True),
     Range("mf.unobserved_weight", 0.01, 1.0, log=True),
     Range("fusion.rate", 0.0001, 0.01, log=True),

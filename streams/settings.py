@@ -146,7 +146,7 @@ class ModelSettings(Section, frozen=True):
         "fism",
     )
     items_max: Count = 200_000
-    history_max: Count = 50
+    history_max: Count = 100
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] = 0
     user_key: Annotated[
         str, msgspec.Meta(max_length=16, description="at most 16 characters, kept secret")
