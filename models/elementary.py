@@ -100,7 +100,7 @@ def dots(vectors: Floats, rows: npt.NDArray[np.int32], with_: Floats, out: Float
 
 
 @kernel
-def draw(seed: int, step: int, n: int) -> int:
+def draw(seed: int, step: int, n: int) -> np.int64:
     """Return 31 bits by hash of the three, n below 1024: splitmix64 (Steele et al. 2014)."""
     x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(step) * np.uint64(1024)
     x += np.uint64(n) + np.uint64(1)

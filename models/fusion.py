@@ -134,7 +134,9 @@ class Fusion:
         self._memory = _Memory(params, inputs)
         self._seed = seed
         self._changed = False
-        self._by_stranger: Floats = np.array([float(name == STRANGERS) for name in features], np.float32)
+        self._by_stranger: Floats = np.array(
+            [float(name == STRANGERS) for name in features], np.float32
+        )
         if STRANGERS not in features:
             self._by_stranger = self.shared.astype(np.float32)
         self._weights = self._by_bucket()

@@ -163,7 +163,7 @@ class OnlineIALS(base.Regressor, reco.base.Ranker):
             np.zeros(1, np.uint64),
         )
         candidates = np.array([[self._rows.get(item, -1) for item in items]], np.int32)
-        return [float(score) for score in self._mf.score(histories, candidates)[0]]
+        return [float(score) for score in self._mf.score(histories, candidates)[0, 0]]
 
     def _row(self, item: Hashable) -> int:
         row = self._rows.pop(item, None)

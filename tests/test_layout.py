@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from benchmarks.peers.registry import PEERS
 
 PACKAGES: Final = ("exporters", "models", "streams")
 
@@ -122,14 +123,17 @@ def test_what_is_imported_is_declared(root: Path, project: dict[str, Any]) -> No
         return {name.lower().replace("-", "_") for name in names}
 
     def distributions(paths: list[Path]) -> set[str]:
-        found = {by_module[name][0] for name in imported(paths)}
+        found = {by_module.get(name, [name])[0] for name in imported(paths)}
         return {name.lower().replace("-", "_") for name in found}
 
     runtime = declared(project["project"]["dependencies"])
     assert distributions(modules(root)) <= runtime
     others = [path for name in ("tests", "benchmarks") for path in (root / name).rglob("*.py")]
     dev = declared(project["project"]["optional-dependencies"]["dev"])
-    assert distributions(others) <= runtime | dev
+    peers = {path for path in others if path.parent == root / "benchmarks" / "peers"}
+    assert distributions([path for path in others if path not in peers]) <= runtime | dev
+    installed_apart = declared([pin for peer in PEERS.values() for pin in peer.pins])
+    assert distributions([*peers]) <= runtime | dev | installed_apart
 
 
 def test_only_one_module_reads_our_environment(root: Path) -> None:

@@ -1,5 +1,6 @@
 """The wheel and the sdist: built from a copy, installed apart from this tree, and run."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def run(installed: Path, *arguments: str) -> str:
         text=True,
         check=False,
         cwd=installed,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -13,7 +13,7 @@ from millstream.models.fusion import BUCKET_EDGES, SESSION_MS, Fusion, FusionPar
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.samples import histories_of, no_histories, one_of
 
-SMALL = FusionParams(prior=1.0, top=10, hidden=8, rate=0.01)
+SMALL = FusionParams(prior=1.0, top=10, hidden=8, rate=0.01, memory=50)
 LINEAR = FusionParams(prior=1.0, hidden=0)
 
 
@@ -145,6 +145,29 @@ def test_the_network_learns_what_no_weights_can_say():
     assert ranks[0] < 0.5 * ranks[1]
 
 
+def test_a_choice_is_learned_from_again_while_it_is_one_of_the_latest():
+    once, again = (
+        Fusion({"a": 0.1, "b": 0.1}, FusionParams(hidden=8, replays=replays, memory=5))
+        for replays in (0, 2)
+    )
+    for fusion in (once, again):
+        learn(fusion, *choices(30))
+    assert once.steps[0] == again.steps[0] > 20, "choices that were among the best"
+    assert (once.steps[1], again.steps[1]) == (once.steps[0], 3 * again.steps[0])
+    assert once.own.tobytes() == again.own.tobytes(), "the linear part takes each once"
+    assert once.out.tobytes() != again.out.tobytes()
+
+
+def test_only_a_learner_that_learns_has_room_for_a_memory():
+    fusion = Fusion({"a": 0.1, "b": 0.1}, SMALL)
+    size = sum(array.nbytes for array in fusion.arrays().values())
+    learn(fusion, *choices(3))
+    full = sum(array.nbytes for array in fusion.arrays().values())
+    assert full - size == 50 * (12 * 8 + 12 + 2) * 4  # inputs of 12 by 8, scores, count and target
+    learn(fusion, *choices(200))
+    assert sum(array.nbytes for array in fusion.arrays().values()) == full
+
+
 def test_each_length_of_history_learns_weights_of_its_own():
     fusion = Fusion({"a": 0.1, "b": 0.1}, FusionParams(prior=30.0, hidden=0))
     for items, order in ((1, [0, 1]), (50, [1, 0])):
@@ -183,7 +206,7 @@ def test_a_choice_of_no_worth_and_one_outside_the_candidates_teach_nothing(param
     learn(fusion, features, found, np.full(50, 999, np.int32))
     fusion.learn(features, found, no_histories(50), chosen, np.ones(50, np.float32))
     learn(fusion, features, np.full_like(found, -1), chosen)
-    assert not fusion.learnt[0]
+    assert not fusion.steps.any()
     fusion.learn(features, found, known(50), chosen, np.zeros(50, np.float32))
     after = {name: a.tobytes() for name, a in fusion.read_arrays().items()}
     linear = ("own", "shared")

@@ -163,7 +163,7 @@ def test_the_fusion_learns_in_the_fold_from_a_sample_that_is_the_same_each_time(
     again = learner(fusion=models[1].fusion.params)
     for model in (*models, again):
         list(frames(model, records, 0))
-    taken = [int(model.fusion.learnt[0]) for model in models]
+    taken = [int(model.fusion.steps[0]) for model in models]
     assert taken[0] > 20
     assert 0.3 * taken[0] < taken[1] < 0.7 * taken[0]
     assert taken[2:] == [0, 0]

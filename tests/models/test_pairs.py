@@ -138,27 +138,21 @@ def test_the_walk_begins_at_the_best_neighbours_only():
     assert found == pytest.approx(expected)
 
 
-def test_proposals_are_by_co_with_a_share_by_sr_in_turns():
+def test_proposals_are_the_best_by_co():
     edges = {(0, n): (10.0 - n, 0.0, 0.0) for n in (1, 2, 3, 4)}
-    edges |= {(0, n): (0.1, 10.0 - n, 0.0) for n in (5, 6, 7)}
-    for share, expected in (
-        (0.0, [1, 2, 3, 4, 5, 6]),
-        (0.25, [5, 1, 2, 3, 6, 4]),
-        (0.5, [5, 1, 6, 2, 7, 3]),
-        (1.0, [5, 6, 7, 1, 2, 3]),
-    ):
-        made = pairs_of(edges, [1.0] * 8, width=8, rule_share=share)
-        assert made.retrieve(histories(plain(0)), 6).tolist() == [expected], share
+    edges |= {(0, n): (0.1 * n, 50.0, 50.0) for n in (5, 6, 7)}
+    made = pairs_of(edges, [1.0, 1.0, 100.0, *[1.0] * 5], width=8)
+    assert made.retrieve(histories(plain(0)), 6).tolist() == [[1, 3, 4, 2, 7, 6]]
 
 
 def test_equal_proposals_stand_in_the_order_of_their_rows():
-    made = pairs_of({(0, n): (1.0, 0.0, 0.0) for n in (5, 3, 4)}, [1.0] * 6, rule_share=0.0)
+    made = pairs_of({(0, n): (1.0, 0.0, 0.0) for n in (5, 3, 4)}, [1.0] * 6)
     assert made.retrieve(histories(plain(0)), 4).tolist() == [[3, 4, 5, -1]]
 
 
 def test_proposals_weigh_the_newest_items_most():
-    made = pairs_of({(0, 2): (1.0, 0.0, 0.0), (1, 3): (1.1, 0.0, 0.0)}, [1.0] * 4, rule_share=0.0)
-    assert RETRIEVED[0][0] < 1 / 1.1
+    made = pairs_of({(0, 2): (1.0, 0.0, 0.0), (1, 3): (1.1, 0.0, 0.0)}, [1.0] * 4)
+    assert RETRIEVED[0] < 1 / 1.1
     assert made.retrieve(histories(plain(0, 1), plain(1, 0)), 2).tolist() == [[2, 3], [3, 2]]
 
 
