@@ -14,6 +14,7 @@ EventTypeLabel = Literal[
     "dwell",
     "impression",
     "hide",
+    "merge",
     "unknown",
 ]
 EventOutcome = Literal["applied", "duplicate", "late", "rejected", "skipped"]
@@ -30,8 +31,10 @@ RejectReason = Literal[
     "missing-type",
     "missing-ts",
     "missing-value",
+    "missing-into",
     "bad-user",
     "bad-item",
+    "bad-into",
     "bad-id",
     "unknown-type",
     "bad-ts",

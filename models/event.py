@@ -23,11 +23,17 @@ TYPE_CODES: Final = {name: code for code, name in enumerate(EVENT_TYPES)}
 REMOVING: Final = frozenset({"dislike", "hide"})
 """Types that take an item out of a person's lists and never teach similarity."""
 
+MERGE: Final = "merge"
+"""The type of what is no event with an item: a guest turns out to be a person."""
+
 RATING_MAX: Final = 5.0
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One decoded, valid event. `ts` is ms since the epoch; ids are NFC, 1-128 bytes of UTF-8."""
+    """One decoded, valid event. `ts` is ms since the epoch; ids are NFC, 1-128 bytes of UTF-8.
+
+    `merged`: a guest's event, told again under the person whom the guest turned out to be.
+    """
 
     id: str
     user: str
@@ -35,6 +41,21 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     type: str
     ts: int
     value: float = 0.0
+    merged: bool = False
+
+
+class Merge(msgspec.Struct, frozen=True, gc=False):
+    """The guest `user` is the person `into`: what the guest did and does is the person's too."""
+
+    id: str
+    user: str
+    into: str
+    ts: int
+
+    @property
+    def type(self) -> str:
+        """Return the type under which it is counted."""
+        return MERGE
 
 
 class EventWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,6 +4,8 @@ The state is a join-semilattice (Shapiro et al. 2011, CRDTs): adding an event tw
 of order, or merging two profiles either way round, ends in the same bytes.
 """
 
+from base64 import urlsafe_b64encode
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import accumulate
@@ -12,7 +14,6 @@ from typing import Annotated, Final, Literal, Self
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from millstream.models.errors import StateRefused
 from millstream.models.event import (
@@ -22,24 +23,38 @@ from millstream.models.event import (
     TYPE_CODES,
     Event,
     EventWeights,
+    Merge,
     weight_table,
+)
+from millstream.models.seen import (
+    NOTHING_SEEN,
+    Hashes,
+    Seen,
+    entry_of,
+    hashes_of,
+    item_hash,
+    merged,
+    removed_hashes_of,
+    since,
+    with_entry,
 )
 
 VERSION_BYTES: Final = 8
 KEY_BYTES: Final = 24
+HASHED_BYTES: Final = 12  # 16 characters of base64
 ENTRY_BYTES: Final = 12  # type, time and framing; item, key and a value come on top
 VALUE_BYTES: Final = 10
 DAY_MS: Final = 86_400_000
-FORMAT: Final = 1
+FORMAT: Final = 2
 IMPRESSION: Final = TYPE_CODES["impression"]
 REMOVING_CODES: Final = frozenset(TYPE_CODES[name] for name in REMOVING)
 AS_OF_MAX: Final = 24
-HASH_MASK: Final = np.uint64(0xFFFFFFFF)
 
-Seen = npt.NDArray[np.uint64]
 Added = Literal["new", "duplicate", "late"]
 Taught = tuple[list[str], list[float], list[int]]
 """(items, weights, ts_ms), newest first, distinct."""
+Mark = tuple[int, bytes, str]
+"""When and by which event a guest was merged, and into whom."""
 
 
 class ProfileParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +75,8 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     values: dict[int, float]  # by place, those that are not 0
     seen: bytes
     as_of: dict[str, int]
+    floor: tuple[int, bytes] | None
+    mark: Mark | None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -67,14 +84,14 @@ _decode = msgspec.msgpack.Decoder(_Packed).decode
 
 
 def event_key(id_: str) -> bytes:
-    """Return what stands for an event id: its bytes, or 16 bytes of BLAKE2b when over 24."""
+    """Return what stands for an event id: its bytes, or 16 letters of its hash when over 24.
+
+    Letters, so that a key is an id too, and its own key: an event told again by its key is known.
+    """
     raw = id_.encode()
-    return raw if len(raw) <= KEY_BYTES else blake2b(raw, digest_size=16).digest()
-
-
-def item_hash(item: str) -> int:
-    """Return the 32 bits by which an item is remembered after its event has left the profile."""
-    return int.from_bytes(blake2b(item.encode(), digest_size=4).digest(), "little")
+    if len(raw) <= KEY_BYTES:
+        return raw
+    return urlsafe_b64encode(blake2b(raw, digest_size=HASHED_BYTES).digest())
 
 
 @dataclass(slots=True)
@@ -82,10 +99,12 @@ class Profile:
     """The newest events of one person, oldest first by (ts, key), and what was seen before them.
 
     Bounded by `ProfileParams`: the newest `events_max` within `bytes_max` and the horizon; of
-    older items a set of `seen_max` hashes with the second they were last met. `as_of` says up to
-    which offset of each topic partition the log has been taken in. One id, two contents: the
-    greater (ts, content) stays. Only when one of those two has already left the bounds does the
-    order of arrival show, in which old event or hash is kept.
+    older items a set of `seen_max` hashes with the second they were last met. `floor` is the
+    newest (ts, key) that had to leave: nothing older comes in again, so that what is kept is a
+    function of the set alone. `mark` says of a guest who they turned out to be. `as_of` says up
+    to which offset of each topic partition the log has been taken in. One id, two contents: the
+    greater (ts, content) stays. Only when the bounds have cut one of those two, or cut others
+    for it, does the order of arrival show, in which old event or hash is kept.
     """
 
     items: list[str] = field(default_factory=list)
@@ -93,8 +112,10 @@ class Profile:
     keys: list[bytes] = field(default_factory=list)
     types: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
-    seen: Seen = field(default_factory=lambda: np.empty(0, np.uint64))
+    seen: Seen = field(default_factory=lambda: NOTHING_SEEN)
     as_of: dict[str, int] = field(default_factory=dict)
+    floor: tuple[int, bytes] | None = None
+    mark: Mark | None = None
 
     def add(self, event: Event, params: ProfileParams) -> Added:
         """Take in one event; `new` once per event, `late` when it is older than what is kept."""
@@ -107,15 +128,34 @@ class Profile:
             params,
         )
 
+    def add_merge(self, merge: Merge) -> Added:
+        """Note into whom this guest was merged; of several the newest counts.
+
+        Nobody is merged into themselves: that changes nothing.
+        """
+        if merge.into == merge.user:
+            return "new"
+        mark = (merge.ts, event_key(merge.id), merge.into)
+        if self.mark is not None and mark <= self.mark:
+            return "duplicate" if mark == self.mark else "late"
+        self.mark = mark
+        return "new"
+
     def merge(self, other: Self, params: ProfileParams) -> None:
         """Take in another profile of the same person."""
+        if other.floor is not None and (self.floor is None or self.floor < other.floor):
+            kept = list(zip(self.ts, self.keys, strict=True))
+            self._evict(bisect_right(kept, other.floor), params)
+            self.floor = other.floor
+        if other.mark is not None and (self.mark is None or self.mark < other.mark):
+            self.mark = other.mark
         for ts, key, item, type_, value in zip(
             other.ts, other.keys, other.items, other.types, other.values, strict=True
         ):
             self._insert(ts, key, item, type_, value, params)
         if len(other.seen):
-            self.seen = _newest(np.concatenate((self.seen, other.seen)), params.seen_max)
-            self._trim_seen(params)
+            self.seen = merged(self.seen, other.seen, params.seen_max)
+        self.seen = since(self.seen, self._oldest_s(params))
 
     def pack(self) -> bytes:
         """Return the stored form; its first 8 bytes are a hash of the rest: its version."""
@@ -129,6 +169,8 @@ class Profile:
                 {n: value for n, value in enumerate(self.values) if value},
                 self.seen.tobytes(),
                 self.as_of,
+                self.floor,
+                self.mark,
             )
         )
         return blake2b(body, digest_size=VERSION_BYTES).digest() + body
@@ -148,7 +190,8 @@ class Profile:
         values = [0.0] * len(p.items)
         for n, value in p.values.items():
             values[n] = value
-        return cls(p.items, list(accumulate(p.ts)), p.keys, p.types, values, seen, p.as_of)
+        ts = list(accumulate(p.ts))
+        return cls(p.items, ts, p.keys, p.types, values, seen, p.as_of, p.floor, p.mark)
 
     def note_offsets(self, offsets: dict[str, int]) -> None:
         """Set the next offset of some topic partitions (`clicks-3` -> 1042)."""
@@ -226,9 +269,28 @@ class Profile:
         newest = dict(zip(self.items, self.types, strict=True))
         return [item for item, type_ in newest.items() if type_ in REMOVING_CODES]
 
-    def seen_hashes(self) -> npt.NDArray[np.uint32]:
+    def seen_hashes(self) -> Hashes:
         """Return `item_hash` of the items met before the kept events, ascending."""
-        return np.sort((self.seen & HASH_MASK).astype(np.uint32))
+        return hashes_of(self.seen)
+
+    def removed_hashes(self) -> Hashes:
+        """Return `item_hash` of those among them whose newest event is a dislike or a hide."""
+        found = removed_hashes_of(self.seen)
+        if not len(found):
+            return found
+        return np.setdiff1d(found, np.array([item_hash(i) for i in self.items], np.uint32))
+
+    def events(self, user: str) -> list[Event]:
+        """Return the kept events as this user's, oldest first; the id of each is its key."""
+        columns = (self.keys, self.items, self.types, self.ts, self.values)
+        return [
+            Event(key.decode(), user, item, EVENT_TYPES[type_], ts, value)
+            for key, item, type_, ts, value in zip(*columns, strict=True)
+        ]
+
+    def kept_keys(self) -> frozenset[bytes]:
+        """Return the keys of all that `events` returns."""
+        return frozenset(self.keys)
 
     def same_events(self, other: Self) -> bool:
         """Return whether both hold the same history, whatever their offsets say."""
@@ -238,23 +300,29 @@ class Profile:
             and self.ts == other.ts
             and self.types == other.types
             and self.values == other.values
+            and self.floor == other.floor
+            and self.mark == other.mark
             and np.array_equal(self.seen, other.seen)
         )
 
     def _insert(
         self, ts: int, key: bytes, item: str, type_: int, value: float, params: ProfileParams
     ) -> Added:
-        if key in self.keys:
+        repeated = key in self.keys
+        if repeated:
             at = self.keys.index(key)
             kept = (self.ts[at], self.items[at], self.types[at], self.values[at])
             if (ts, item, type_, value) <= kept:
                 return "duplicate"
             self._remove(at)
-            self._place(ts, key, item, type_, value)
-            self._trim(params)
-            return "duplicate"
+        if self.floor is not None and (ts, key) <= self.floor:
+            self._remember(ts, item, type_, params)
+            return "duplicate" if repeated else "late"
         at = self._place(ts, key, item, type_, value)
-        return "late" if at < self._trim(params) else "new"
+        left = self._trim(params)
+        if repeated:
+            return "duplicate"
+        return "late" if at < left else "new"
 
     def _place(self, ts: int, key: bytes, item: str, type_: int, value: float) -> int:
         at = len(self.ts)
@@ -272,7 +340,7 @@ class Profile:
 
     def _trim(self, params: ProfileParams) -> int:
         """Drop what is beyond the bounds, oldest first; return how many entries left."""
-        oldest_s = (self.ts[-1] - params.horizon_days * DAY_MS) // 1000
+        oldest_s = self._oldest_s(params)
         size = sum(map(len, self.items)) + sum(map(len, self.keys)) + ENTRY_BYTES * len(self.items)
         size += VALUE_BYTES * sum(map(bool, self.values))
         evicted = 0
@@ -284,46 +352,28 @@ class Profile:
             size -= len(self.items[evicted]) + len(self.keys[evicted]) + ENTRY_BYTES
             size -= VALUE_BYTES * bool(self.values[evicted])
             evicted += 1
-        if evicted:
-            gone = [
-                (self.ts[n] // 1000) << 32 | item_hash(self.items[n])
-                for n in range(evicted)
-                if self.types[n] != IMPRESSION and self.ts[n] // 1000 >= oldest_s
-            ]
-            del self.items[:evicted], self.ts[:evicted], self.keys[:evicted]
-            del self.types[:evicted], self.values[:evicted]
-            for entry in gone:
-                self.seen = _with(self.seen, entry, params.seen_max)
-        self._trim_seen(params)
+        self._evict(evicted, params)
+        self.seen = since(self.seen, oldest_s)
         return evicted
 
-    def _trim_seen(self, params: ProfileParams) -> None:
-        """Forget hashes older than the horizon; seconds, so that the cut is the same anywhere."""
-        if len(self.seen) and self.ts:
-            oldest_s = (self.ts[-1] - params.horizon_days * DAY_MS) // 1000
-            if oldest_s > int(self.seen[0] >> np.uint64(32)):
-                cut = int(np.searchsorted(self.seen, np.uint64(max(oldest_s, 0) << 32)))
-                self.seen = self.seen[cut:]
+    def _evict(self, most: int, params: ProfileParams) -> None:
+        """Let the oldest entries leave; their items are remembered."""
+        if not most:
+            return
+        self.floor = (self.ts[most - 1], self.keys[most - 1])
+        gone = zip(self.ts[:most], self.items[:most], self.types[:most], strict=True)
+        for ts, item, type_ in list(gone):
+            self._remember(ts, item, type_, params)
+        del self.items[:most], self.ts[:most], self.keys[:most]
+        del self.types[:most], self.values[:most]
 
+    def _remember(self, ts: int, item: str, type_: int, params: ProfileParams) -> None:
+        """Keep the hash of an item whose event is not kept."""
+        if type_ == IMPRESSION or ts // 1000 < self._oldest_s(params):
+            return
+        entry = entry_of(item, ts, removed=type_ in REMOVING_CODES)
+        self.seen = with_entry(self.seen, entry, params.seen_max)
 
-def _with(entries: Seen, entry: int, most: int) -> Seen:
-    """Return ascending entries with one more, its hash once, the newest `most`."""
-    if len(entries):
-        same = np.flatnonzero((entries & HASH_MASK) == np.uint64(entry & 0xFFFFFFFF))
-        if len(same):
-            if int(entries[same[0]]) >= entry:
-                return entries
-            entries = np.concatenate((entries[: same[0]], entries[same[0] + 1 :]))
-    new = np.array([entry], np.uint64)
-    at = len(entries) if not len(entries) or int(entries[-1]) < entry else None
-    if at is None:
-        at = int(np.searchsorted(entries, new[0]))
-    first = max(len(entries) + 1 - most, 0)
-    return np.concatenate((entries[:at], new, entries[at:]))[first:]
-
-
-def _newest(entries: Seen, most: int) -> Seen:
-    """Return the newest entry of each hash, ascending by (second, hash), at most `most`."""
-    entries = np.unique(entries)[::-1]
-    _, first = np.unique(entries & HASH_MASK, return_index=True)
-    return np.sort(entries[first])[-most:] if most else entries[:0]
+    def _oldest_s(self, params: ProfileParams) -> int:
+        """Return the horizon in whole seconds, so that the cut is the same anywhere."""
+        return (self.ts[-1] - params.horizon_days * DAY_MS) // 1000 if self.ts else 0

@@ -11,7 +11,7 @@ from millstream.models.interaction import (
     encode_batch,
     hash64,
 )
-from millstream.models.profile import Taught
+from millstream.models.profile import Taught, event_key
 from millstream.streams.settings import Settings
 
 
@@ -21,8 +21,9 @@ def interaction_of(
     """Return an event with the history it followed.
 
     `taught` is what its user's profile taught before it; of that, what was done by its time.
+    A merged event teaches nothing: it was learnt from when the guest did it.
     """
-    weight = settings.weights.weight(event.type, event.value)
+    weight = 0.0 if event.merged else settings.weights.weight(event.type, event.value)
     items, worth, when = taught if weight > 0.0 else ([], [], [])
     if items and (when[0] > event.ts or event.item in items):
         kept = [n for n, ts in enumerate(when) if ts <= event.ts and items[n] != event.item]
@@ -35,7 +36,7 @@ def interaction_of(
         partition,
         offset,
         hash64(event.user, user_key),
-        hash64(event.id, user_key),
+        hash64(event_key(event.id).decode(), user_key),
         event.item,
         weight,
         event.ts,

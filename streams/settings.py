@@ -134,6 +134,8 @@ class FieldSettings(Section, frozen=True):
     session: FieldName = "session"
     list: FieldName = "list"
     surface: FieldName = "surface"
+    into: FieldName = "into"
+    merged_from: FieldName = "merged_from"
 
 
 class ModelSettings(Section, frozen=True):
