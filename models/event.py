@@ -1,7 +1,7 @@
 """What a person did: one event, and what each type of it is worth."""
 
 from functools import lru_cache
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
@@ -67,15 +67,20 @@ class EventWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     purchase: float = 2.0
     like: float = 1.0
     dwell: float = 0.0
+    bounce_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    half_life_days: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
     def weight(self, type_: str, value: float) -> float:
-        """Return the weight of an event, at least 0.
+        """Return the weight of an event by itself, at least 0.
 
         A rating is graded: value / 5, within 0 and 1 (.2 .4 .6 .8 1 for 1-5 beat positives
-        only, .229 against .212). Dislike, hide and impression are 0.
+        only, .229 against .212). Dislike, hide and impression are 0, as is a dwell (value: its
+        seconds) below `bounce_s`.
         """
         if type_ == "rating":
             return min(max(value / RATING_MAX, 0.0), 1.0)
+        if type_ == "dwell" and value < self.bounce_s:
+            return 0.0
         return float(getattr(self, type_, 0.0))
 
 
@@ -86,4 +91,5 @@ GRADED: Final = -1.0
 @lru_cache(maxsize=16)
 def weight_table(weights: EventWeights) -> tuple[float, ...]:
     """Return the weight of each type by its code, GRADED where the value decides."""
-    return tuple(GRADED if t == "rating" else weights.weight(t, 0.0) for t in EVENT_TYPES)
+    graded = {"rating", "dwell"} if weights.dwell and weights.bounce_s else {"rating"}
+    return tuple(GRADED if t in graded else weights.weight(t, 0.0) for t in EVENT_TYPES)

@@ -15,17 +15,15 @@ from typing import Annotated, Final, Literal, Self
 import msgspec
 import numpy as np
 
-from millstream.models.errors import StateRefused
 from millstream.models.event import (
     EVENT_TYPES,
-    GRADED,
-    REMOVING,
     TYPE_CODES,
     Event,
     EventWeights,
     Merge,
-    weight_table,
 )
+from millstream.models.impressions import FatigueParams, Impressions
+from millstream.models.packed import FORMAT, Mark, Packed, decode_packed, encode_packed
 from millstream.models.seen import (
     NOTHING_SEEN,
     Hashes,
@@ -38,23 +36,16 @@ from millstream.models.seen import (
     since,
     with_entry,
 )
+from millstream.models.teaching import DAY_MS, DWELL, REMOVING_CODES, Taught, taught
 
-VERSION_BYTES: Final = 8
 KEY_BYTES: Final = 24
 HASHED_BYTES: Final = 12  # 16 characters of base64
 ENTRY_BYTES: Final = 12  # type, time and framing; item, key and a value come on top
 VALUE_BYTES: Final = 10
-DAY_MS: Final = 86_400_000
-FORMAT: Final = 2
 IMPRESSION: Final = TYPE_CODES["impression"]
-REMOVING_CODES: Final = frozenset(TYPE_CODES[name] for name in REMOVING)
 AS_OF_MAX: Final = 24
 
 Added = Literal["new", "duplicate", "late"]
-Taught = tuple[list[str], list[float], list[int]]
-"""(items, weights, ts_ms), newest first, distinct."""
-Mark = tuple[int, bytes, str]
-"""When and by which event a guest was merged, and into whom."""
 
 
 class ProfileParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,24 +54,8 @@ class ProfileParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     bytes_max: Annotated[int, msgspec.Meta(ge=200, le=1_000_000)] = 4096
     seen_max: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 512
+    impressions_max: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 100
     horizon_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 365
-
-
-class _Packed(msgspec.Struct, array_like=True, gc=False):
-    format: int
-    items: list[str]
-    ts: list[int]  # the first, then differences
-    keys: list[bytes]
-    types: list[int]
-    values: dict[int, float]  # by place, those that are not 0
-    seen: bytes
-    as_of: dict[str, int]
-    floor: tuple[int, bytes] | None
-    mark: Mark | None
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Packed).decode
 
 
 def event_key(id_: str) -> bytes:
@@ -99,7 +74,8 @@ class Profile:
     """The newest events of one person, oldest first by (ts, key), and what was seen before them.
 
     Bounded by `ProfileParams`: the newest `events_max` within `bytes_max` and the horizon; of
-    older items a set of `seen_max` hashes with the second they were last met. `floor` is the
+    older items a set of `seen_max` hashes with the second they were last met; apart from them
+    the newest `impressions_max` of what was only `shown`. `floor` is the
     newest (ts, key) that had to leave: nothing older comes in again, so that what is kept is a
     function of the set alone. `mark` says of a guest who they turned out to be. `as_of` says up
     to which offset of each topic partition the log has been taken in. One id, two contents: the
@@ -116,6 +92,7 @@ class Profile:
     as_of: dict[str, int] = field(default_factory=dict)
     floor: tuple[int, bytes] | None = None
     mark: Mark | None = None
+    shown: Impressions = field(default_factory=Impressions)
 
     def add(self, event: Event, params: ProfileParams) -> Added:
         """Take in one event; `new` once per event, `late` when it is older than what is kept."""
@@ -153,17 +130,20 @@ class Profile:
             other.ts, other.keys, other.items, other.types, other.values, strict=True
         ):
             self._insert(ts, key, item, type_, value, params)
+        shown = other.shown
+        for ts, key, item in zip(shown.ts, shown.keys, shown.items, strict=True):
+            self._insert(ts, key, item, IMPRESSION, 0.0, params)
         if len(other.seen):
             self.seen = merged(self.seen, other.seen, params.seen_max)
         self.seen = since(self.seen, self._oldest_s(params))
 
     def pack(self) -> bytes:
         """Return the stored form; its first 8 bytes are a hash of the rest: its version."""
-        body = _encode(
-            _Packed(
+        return encode_packed(
+            Packed(
                 FORMAT,
                 self.items,
-                [*self.ts[:1], *map(sub, self.ts[1:], self.ts)],
+                _differences(self.ts),
                 self.keys,
                 self.types,
                 {n: value for n, value in enumerate(self.values) if value},
@@ -171,27 +151,23 @@ class Profile:
                 self.as_of,
                 self.floor,
                 self.mark,
+                (self.shown.items, _differences(self.shown.ts), self.shown.keys),
             )
         )
-        return blake2b(body, digest_size=VERSION_BYTES).digest() + body
 
     @classmethod
     def unpack(cls, packed: bytes | None) -> Self:
         """Return the profile that `pack` stored; None is a stranger. Raises StateRefused."""
         if packed is None:
             return cls()
-        try:
-            p = _decode(memoryview(packed)[VERSION_BYTES:])
-        except msgspec.DecodeError as error:
-            raise StateRefused(f"a stored profile cannot be read: {error}") from error
-        if p.format != FORMAT:
-            raise StateRefused(f"a stored profile has format {p.format}, this code reads {FORMAT}")
+        p = decode_packed(packed)
         seen = np.frombuffer(p.seen, np.uint64)
         values = [0.0] * len(p.items)
         for n, value in p.values.items():
             values[n] = value
         ts = list(accumulate(p.ts))
-        return cls(p.items, ts, p.keys, p.types, values, seen, p.as_of, p.floor, p.mark)
+        shown = Impressions(p.shown[0], list(accumulate(p.shown[1])), p.shown[2])
+        return cls(p.items, ts, p.keys, p.types, values, seen, p.as_of, p.floor, p.mark, shown)
 
     def note_offsets(self, offsets: dict[str, int]) -> None:
         """Set the next offset of some topic partitions (`clicks-3` -> 1042)."""
@@ -200,49 +176,19 @@ class Profile:
             self.as_of.pop(next(iter(self.as_of)))
 
     def taught(self, weights: EventWeights, most: int) -> Taught:
-        """Return (items, weights, ts_ms) of what teaches, newest first, distinct, at most `most`.
+        """Return (items, weights, ts_ms) of what teaches, newest first, at most `most` items."""
+        return taught(self.items, self.ts, self.types, self.values, weights, most)
 
-        An item's newest event decides: a dislike or hide takes it out altogether.
-        """
-        table = weight_table(weights)
-        if self.types and table[self.types[0]] > 0.0 and self._is_plain():
-            # All of one type and no item twice, the common case, at a tenth of the loop's time.
-            n = min(len(self.items), most)
-            newest = slice(None, -n - 1, -1)
-            return self.items[newest], [table[self.types[0]]] * n, self.ts[newest]
-        items: list[str] = []
-        worth: list[float] = []
-        when: list[int] = []
-        met: set[str] = set()
-        types, ts = self.types, self.ts
-        for n in range(len(types) - 1, -1, -1):
-            item = self.items[n]
-            if item in met:
-                continue
-            weight = table[types[n]]
-            if weight == GRADED:
-                weight = weights.weight(EVENT_TYPES[types[n]], self.values[n])
-            if weight > 0.0:
-                items.append(item)
-                worth.append(weight)
-                when.append(ts[n])
-                if len(items) == most:
-                    break
-            elif types[n] not in REMOVING_CODES:
-                continue
-            met.add(item)
-        return items, worth, when
-
-    def _is_plain(self) -> bool:
-        types = self.types
-        return types.count(types[0]) == len(types) and len(set(self.items)) == len(types)
-
-    def taught_after(self, event: Event, weight: float, before: Taught, most: int) -> Taught | None:
+    def taught_after(
+        self, event: Event, before: Taught, weights: EventWeights, most: int
+    ) -> Taught | None:
         """Return `taught` after an event was added, from `taught` before; None if not so simple.
 
-        Simple is a new event that teaches and is the newest, where none had to leave for it.
+        Simple is a new event that teaches and is the newest, where none had to leave for it and
+        no other changes its weight.
         """
-        if weight <= 0.0 or self.keys[-1] != event_key(event.id):
+        weight = weights.weight(event.type, event.value)
+        if weight <= 0.0 or weights.half_life_days or self.keys[-1] != event_key(event.id):
             return None
         items, worth, when = before
         if event.item in items:
@@ -256,17 +202,22 @@ class Profile:
         return [event.item, *items[:last]], [weight, *worth[:last]], [event.ts, *when[:last]]
 
     def consumed(self) -> list[str]:
-        """Return the items of all kept events but impressions: what is not listed again.
+        """Return the item of every kept event: what is not listed again."""
+        return self.items
 
-        An item stands in it once an event.
-        """
-        if IMPRESSION not in self.types:
-            return self.items
-        return [i for i, t in zip(self.items, self.types, strict=True) if t != IMPRESSION]
+    def resting(self, now_ms: int, params: FatigueParams) -> list[str]:
+        """Return the items that were shown often enough of late and not taken up."""
+        if not self.shown.items:
+            return []
+        last_met = dict(zip(self.items, self.ts, strict=True))
+        return self.shown.resting(now_ms, last_met, params)
 
     def removed(self) -> list[str]:
-        """Return the items whose newest kept event is a dislike or a hide."""
-        newest = dict(zip(self.items, self.types, strict=True))
+        """Return the items whose newest kept event, dwells aside, is a dislike or a hide."""
+        if REMOVING_CODES.isdisjoint(self.types):
+            return []
+        events = zip(self.items, self.types, strict=True)
+        newest = {item: type_ for item, type_ in events if type_ != DWELL}
         return [item for item, type_ in newest.items() if type_ in REMOVING_CODES]
 
     def seen_hashes(self) -> Hashes:
@@ -281,16 +232,20 @@ class Profile:
         return np.setdiff1d(found, np.array([item_hash(i) for i in self.items], np.uint32))
 
     def events(self, user: str) -> list[Event]:
-        """Return the kept events as this user's, oldest first; the id of each is its key."""
+        """Return all that is kept as this user's, impressions last; the id of each is its key."""
         columns = (self.keys, self.items, self.types, self.ts, self.values)
+        shown = (self.shown.keys, self.shown.items, self.shown.ts)
         return [
             Event(key.decode(), user, item, EVENT_TYPES[type_], ts, value)
             for key, item, type_, ts, value in zip(*columns, strict=True)
+        ] + [
+            Event(key.decode(), user, item, EVENT_TYPES[IMPRESSION], ts)
+            for key, item, ts in zip(*shown, strict=True)
         ]
 
     def kept_keys(self) -> frozenset[bytes]:
         """Return the keys of all that `events` returns."""
-        return frozenset(self.keys)
+        return frozenset((*self.keys, *self.shown.keys))
 
     def same_events(self, other: Self) -> bool:
         """Return whether both hold the same history, whatever their offsets say."""
@@ -302,19 +257,19 @@ class Profile:
             and self.values == other.values
             and self.floor == other.floor
             and self.mark == other.mark
+            and self.shown == other.shown
             and np.array_equal(self.seen, other.seen)
         )
 
     def _insert(
         self, ts: int, key: bytes, item: str, type_: int, value: float, params: ProfileParams
     ) -> Added:
-        repeated = key in self.keys
-        if repeated:
-            at = self.keys.index(key)
-            kept = (self.ts[at], self.items[at], self.types[at], self.values[at])
-            if (ts, item, type_, value) <= kept:
-                return "duplicate"
-            self._remove(at)
+        repeated = key in self.keys or key in self.shown.keys
+        if repeated and not self._give_way(key, (ts, item, type_, value)):
+            return "duplicate"
+        if type_ == IMPRESSION:
+            placed = self.shown.add(ts, key, item, params.impressions_max)
+            return "duplicate" if repeated else "new" if placed else "late"
         if self.floor is not None and (ts, key) <= self.floor:
             self._remember(ts, item, type_, params)
             return "duplicate" if repeated else "late"
@@ -335,8 +290,19 @@ class Profile:
         self.values.insert(at, value)
         return at
 
-    def _remove(self, at: int) -> None:
-        del self.items[at], self.ts[at], self.keys[at], self.types[at], self.values[at]
+    def _give_way(self, key: bytes, content: tuple[int, str, int, float]) -> bool:
+        """Remove what is kept under a key if this content is greater; return whether it is."""
+        if key in self.keys:
+            at = self.keys.index(key)
+            if content <= (self.ts[at], self.items[at], self.types[at], self.values[at]):
+                return False
+            del self.items[at], self.ts[at], self.keys[at], self.types[at], self.values[at]
+            return True
+        at = self.shown.keys.index(key)
+        if content[:3] <= (self.shown.ts[at], self.shown.items[at], IMPRESSION):
+            return False
+        self.shown.remove(at)
+        return True
 
     def _trim(self, params: ProfileParams) -> int:
         """Drop what is beyond the bounds, oldest first; return how many entries left."""
@@ -368,8 +334,8 @@ class Profile:
         del self.types[:most], self.values[:most]
 
     def _remember(self, ts: int, item: str, type_: int, params: ProfileParams) -> None:
-        """Keep the hash of an item whose event is not kept."""
-        if type_ == IMPRESSION or ts // 1000 < self._oldest_s(params):
+        """Keep the hash of an item whose event is not kept; a dwell would hide what it followed."""
+        if type_ == DWELL or ts // 1000 < self._oldest_s(params):
             return
         entry = entry_of(item, ts, removed=type_ in REMOVING_CODES)
         self.seen = with_entry(self.seen, entry, params.seen_max)
@@ -377,3 +343,8 @@ class Profile:
     def _oldest_s(self, params: ProfileParams) -> int:
         """Return the horizon in whole seconds, so that the cut is the same anywhere."""
         return (self.ts[-1] - params.horizon_days * DAY_MS) // 1000 if self.ts else 0
+
+
+def _differences(ts: list[int]) -> list[int]:
+    """Return the first, then what each adds to the one before."""
+    return [*ts[:1], *map(sub, ts[1:], ts)]

@@ -12,9 +12,11 @@ from millstream.models.catalogue import Catalogue
 from millstream.models.event import EventWeights
 from millstream.models.fusion import FusionParams, Ranked, candidates, rank
 from millstream.models.histories import Histories, Rows
+from millstream.models.impressions import NO_FATIGUE, FatigueParams
 from millstream.models.interaction import hash64
 from millstream.models.item_model import ItemModel
-from millstream.models.profile import Profile, Taught
+from millstream.models.profile import Profile
+from millstream.models.teaching import Taught
 
 SCORE_DIGITS: Final = 5
 NOBODY: Final = np.int32(-1)
@@ -65,6 +67,7 @@ class Recommender:
         length: int,
         repeats: bool,
         user_key: bytes = b"",
+        fatigue: FatigueParams = NO_FATIGUE,
     ) -> None:
         """Take the sources as (name, weight in the fusion, proposals), in the model's order."""
         self.model = model
@@ -79,6 +82,7 @@ class Recommender:
         self._length = length
         self._repeats = repeats
         self._user_key = user_key
+        self._fatigue = fatigue
 
     def rank(self, requests: Sequence[Request], catalogue: Catalogue) -> list[list[Listed]]:
         """Return each request's list, best first, at most `length` long; [] if nothing is known."""
@@ -126,8 +130,8 @@ class Recommender:
     ) -> Rows:
         """Return what may be listed for each request, (B, C), padded with -1.
 
-        Without `repeats` nothing is listed that the person has met; what the profile keeps only
-        as a hash counts too.
+        Without `repeats` nothing is listed that the person has met, with them nothing that was
+        taken out; what the profile keeps only as a hash counts too.
         """
         proposals = [source.retrieve(histories, k) for source, _, k in self._sources if k]
         ptr, excluded = self._excluded(requests)
@@ -135,11 +139,11 @@ class Recommender:
         # One moment for the batch: the masks of its requests differ only across an item's turn.
         closed = catalogue.closed_rows(rows, rows.changes, max(r.now_ms for r in requests))
         found = candidates(proposals, ptr, excluded, closed, self._fusion.candidates_max)
-        if not self._repeats:
-            for b, request in enumerate(requests):
-                if len(request.profile.seen):
-                    met = np.isin(rows.hashes[found[b]], request.profile.seen_hashes())
-                    found[b, met] = -1
+        for b, request in enumerate(requests):
+            if len(request.profile.seen):
+                profile = request.profile
+                hashes = profile.removed_hashes() if self._repeats else profile.seen_hashes()
+                found[b, np.isin(rows.hashes[found[b]], hashes)] = -1
         return found
 
     def fuse(self, histories: Histories, found: Rows, n: int) -> Ranked:
@@ -149,13 +153,14 @@ class Recommender:
         return rank(found, scores, weights, n, self._fusion.squash)
 
     def _excluded(self, requests: Sequence[Request]) -> tuple[npt.NDArray[np.int64], Rows]:
-        """Return the rows each person is not shown: all that was met, or, with repeats, removed."""
+        """Return the rows each person is not shown: met (with repeats: removed) or resting."""
         counts = [0]
         excluded: list[int] = []
         for request in requests:
             profile = request.profile
             items = profile.removed() if self._repeats else profile.consumed()
             excluded += self.model.rows.rows(items)
+            excluded += self.model.rows.rows(profile.resting(request.now_ms, self._fatigue))
             counts.append(len(excluded))
         return np.array(counts, np.int64), np.array(excluded, np.int32)
 

@@ -72,6 +72,7 @@ def new_recommender(settings: Settings, model: ItemModel) -> Recommender:
         length=settings.list.length,
         repeats=settings.list.repeats,
         user_key=settings.model.user_key.encode(),
+        fatigue=settings.fatigue,
     )
 
 

@@ -11,7 +11,8 @@ from millstream.models.interaction import (
     encode_batch,
     hash64,
 )
-from millstream.models.profile import Taught, event_key
+from millstream.models.profile import event_key
+from millstream.models.teaching import Taught
 from millstream.streams.settings import Settings
 
 

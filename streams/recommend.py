@@ -15,8 +15,10 @@ from typing import Final
 from millstream.exporters.store import Store, UserWrite
 from millstream.models.event import Event, Merge
 from millstream.models.interaction import Interaction
-from millstream.models.profile import VERSION_BYTES, Added, Profile, Taught
+from millstream.models.packed import VERSION_BYTES
+from millstream.models.profile import Added, Profile
 from millstream.models.recommender import Recommender, Request
+from millstream.models.teaching import Taught
 from millstream.streams.cache import ProfileCache
 from millstream.streams.copies import Copies
 from millstream.streams.dead_letters import DeadLetters
@@ -193,8 +195,9 @@ class RecommendCore:
         interaction = interaction_of(event, before, self.settings, record.partition, record.offset)
         published.append((self.positions.topic_id(record.topic), interaction))
         if len(profile.items) > length:
-            weight = self.settings.weights.weight(event.type, event.value)
-            user.taught = profile.taught_after(event, weight, before, most)
+            user.taught = profile.taught_after(event, before, self.settings.weights, most)
+        elif event.type == "impression":
+            user.taught = before
         return outcome
 
     def _offsets(self, partition: int) -> dict[str, int]:

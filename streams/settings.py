@@ -9,6 +9,7 @@ import msgspec
 from millstream.models.co import CoParams
 from millstream.models.event import EventWeights
 from millstream.models.fusion import FusionParams
+from millstream.models.impressions import FatigueParams
 from millstream.models.mf import MfParams
 from millstream.models.pop import PopParams
 from millstream.models.profile import ProfileParams
@@ -208,6 +209,7 @@ class Settings(Section, frozen=True):
     river_mf: RiverMfParams = RiverMfParams()
     fusion: FusionParams = FusionParams()
     list: ListSettings = ListSettings()
+    fatigue: FatigueParams = FatigueParams()
     worker: WorkerSettings = WorkerSettings()
     learn: LearnSettings = LearnSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -228,7 +230,10 @@ class Settings(Section, frozen=True):
             "model": self.model,
             "length": self.list.length,
             "repeats": self.list.repeats,
-            **{name: getattr(self, name) for name in ("profile", "fusion", *self.model.sources)},
+            **{
+                name: getattr(self, name)
+                for name in ("profile", "fusion", "fatigue", *self.model.sources)
+            },
         }
         encoded = msgspec.json.encode(shaping, order="sorted")
         return hashlib.sha256(encoded).hexdigest()[:8]

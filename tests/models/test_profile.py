@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from millstream.models.errors import StateRefused
 from millstream.models.event import EVENT_TYPES, Event, EventWeights, Merge
+from millstream.models.packed import VERSION_BYTES, Packed, encode_packed
 from millstream.models.profile import (
-    VERSION_BYTES,
     Profile,
     ProfileParams,
     event_key,
 )
 from millstream.models.seen import item_hash
 
-SMALL = ProfileParams(events_max=4, bytes_max=10_000, seen_max=3, horizon_days=2)
+SMALL = ProfileParams(events_max=4, bytes_max=10_000, seen_max=3, impressions_max=2, horizon_days=2)
 HOUR_MS = 3_600_000
 
 NARROW = ProfileParams(events_max=100, bytes_max=200, seen_max=3, horizon_days=2)
@@ -203,6 +203,12 @@ def test_an_impression_neither_teaches_nor_counts_as_met() -> None:
 def test_bytes_that_are_no_profile_are_refused(packed: bytes) -> None:
     with pytest.raises(StateRefused):
         Profile.unpack(packed)
+
+
+def test_a_profile_of_another_format_is_refused_with_what_to_do() -> None:
+    old = encode_packed(Packed(1, ["a"], [1], [b"e"], [1], {}, b"", {}))
+    with pytest.raises(StateRefused, match="format 1, this code reads 2; delete the keys"):
+        Profile.unpack(old)
 
 
 def test_the_hashes_seen_before_stay_the_newest() -> None:

@@ -64,7 +64,7 @@ class Schedule(RuleBasedStateMachine):
         for item in items:
             fields: dict[str, Any] = {"ts": self.system.clock.ms - 1000 * late_s}
             if role == "feedback":
-                fields["type"] = ("like", "dislike", "hide", "purchase")[item % 4]
+                fields["type"] = ("like", "dislike", "hide", "impression", "purchase")[item % 5]
             sent = self.system.event(f"u{user}", f"m{item}", role=role, **fields)
             self.sent.append(sent)
 
@@ -236,7 +236,7 @@ def test_every_schedule_of_faults_ends_in_a_clean_audit(
             make_system(
                 worker=worker,
                 learn=learn,
-                profile=ProfileParams(events_max=4, seen_max=4),
+                profile=ProfileParams(events_max=4, seen_max=4, impressions_max=2),
                 model=ModelSettings(items_max=6, history_max=3),
             )
         )
