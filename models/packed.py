@@ -27,6 +27,7 @@ class Packed(msgspec.Struct, array_like=True, gc=False):
     as_of: dict[str, int]
     floor: tuple[int, bytes] | None = None
     mark: Mark | None = None
+    busy: tuple[int, bytes] | None = None
     shown: tuple[list[str], list[int], list[bytes]] = ([], [], [])  # items, times, keys
 
 

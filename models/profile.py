@@ -5,7 +5,7 @@ of order, or merging two profiles either way round, ends in the same bytes.
 """
 
 from base64 import urlsafe_b64encode
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import accumulate
@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, Self
 import msgspec
 import numpy as np
 
+from millstream.models.caps import BITS, HOUR_MS, Busy, CapParams, bit_of, estimate, hour_of, newest
 from millstream.models.event import (
     EVENT_TYPES,
     TYPE_CODES,
@@ -75,12 +76,12 @@ class Profile:
 
     Bounded by `ProfileParams`: the newest `events_max` within `bytes_max` and the horizon; of
     older items a set of `seen_max` hashes with the second they were last met; apart from them
-    the newest `impressions_max` of what was only `shown`. `floor` is the
-    newest (ts, key) that had to leave: nothing older comes in again, so that what is kept is a
-    function of the set alone. `mark` says of a guest who they turned out to be. `as_of` says up
-    to which offset of each topic partition the log has been taken in. One id, two contents: the
-    greater (ts, content) stays. Only when the bounds have cut one of those two, or cut others
-    for it, does the order of arrival show, in which old event or hash is kept.
+    the newest `impressions_max` of what was only `shown`. `floor` is the newest (ts, key) that
+    had to leave: nothing older comes in again, so that what is kept is a function of the set
+    alone; `busy` counts those that left within the newest hour. `mark` says of a guest who they
+    turned out to be. `as_of` says up to which offset of each topic partition the log has been
+    taken in. One id, two contents: the greater (ts, content) stays. Only when the bounds have cut
+    one of those two, or cut others for it, does the order of arrival show.
     """
 
     items: list[str] = field(default_factory=list)
@@ -92,6 +93,7 @@ class Profile:
     as_of: dict[str, int] = field(default_factory=dict)
     floor: tuple[int, bytes] | None = None
     mark: Mark | None = None
+    busy: Busy | None = None
     shown: Impressions = field(default_factory=Impressions)
 
     def add(self, event: Event, params: ProfileParams) -> Added:
@@ -136,6 +138,8 @@ class Profile:
         if len(other.seen):
             self.seen = merged(self.seen, other.seen, params.seen_max)
         self.seen = since(self.seen, self._oldest_s(params))
+        self.busy = newest(self.busy, other.busy)
+        self._calm()
 
     def pack(self) -> bytes:
         """Return the stored form; its first 8 bytes are a hash of the rest: its version."""
@@ -151,6 +155,7 @@ class Profile:
                 self.as_of,
                 self.floor,
                 self.mark,
+                self.busy and (self.busy[0], self.busy[1].to_bytes(BITS // 8, "little")),
                 (self.shown.items, _differences(self.shown.ts), self.shown.keys),
             )
         )
@@ -167,7 +172,10 @@ class Profile:
             values[n] = value
         ts = list(accumulate(p.ts))
         shown = Impressions(p.shown[0], list(accumulate(p.shown[1])), p.shown[2])
-        return cls(p.items, ts, p.keys, p.types, values, seen, p.as_of, p.floor, p.mark, shown)
+        busy = p.busy and (p.busy[0], int.from_bytes(p.busy[1], "little"))
+        return cls(
+            p.items, ts, p.keys, p.types, values, seen, p.as_of, p.floor, p.mark, busy, shown
+        )
 
     def note_offsets(self, offsets: dict[str, int]) -> None:
         """Set the next offset of some topic partitions (`clicks-3` -> 1042)."""
@@ -211,6 +219,20 @@ class Profile:
             return []
         last_met = dict(zip(self.items, self.ts, strict=True))
         return self.shown.resting(now_ms, last_met, params)
+
+    def is_capped(self, item: str, ts: int, caps: CapParams) -> bool:
+        """Return whether an event at that moment with that item is one too many to teach."""
+        if caps.item_per_user and self.items.count(item) >= caps.item_per_user:
+            return True
+        return bool(caps.user_per_hour) and self._within_hour(ts) >= caps.user_per_hour
+
+    def _within_hour(self, ts: int) -> float:
+        """Return how many events this person had in that hour of the clock; about, if many."""
+        hour = hour_of(ts)
+        kept = bisect_left(self.ts, (hour + 1) * HOUR_MS) - bisect_left(self.ts, hour * HOUR_MS)
+        if self.busy is None or self.busy[0] != hour:
+            return kept
+        return kept + estimate(self.busy[1])
 
     def removed(self) -> list[str]:
         """Return the items whose newest kept event, dwells aside, is a dislike or a hide."""
@@ -257,6 +279,7 @@ class Profile:
             and self.values == other.values
             and self.floor == other.floor
             and self.mark == other.mark
+            and self.busy == other.busy
             and self.shown == other.shown
             and np.array_equal(self.seen, other.seen)
         )
@@ -271,7 +294,7 @@ class Profile:
             placed = self.shown.add(ts, key, item, params.impressions_max)
             return "duplicate" if repeated else "new" if placed else "late"
         if self.floor is not None and (ts, key) <= self.floor:
-            self._remember(ts, item, type_, params)
+            self._remember(ts, key, item, type_, params)
             return "duplicate" if repeated else "late"
         at = self._place(ts, key, item, type_, value)
         left = self._trim(params)
@@ -320,6 +343,7 @@ class Profile:
             evicted += 1
         self._evict(evicted, params)
         self.seen = since(self.seen, oldest_s)
+        self._calm()
         return evicted
 
     def _evict(self, most: int, params: ProfileParams) -> None:
@@ -327,18 +351,25 @@ class Profile:
         if not most:
             return
         self.floor = (self.ts[most - 1], self.keys[most - 1])
-        gone = zip(self.ts[:most], self.items[:most], self.types[:most], strict=True)
-        for ts, item, type_ in list(gone):
-            self._remember(ts, item, type_, params)
+        for n in range(most):
+            self._remember(self.ts[n], self.keys[n], self.items[n], self.types[n], params)
         del self.items[:most], self.ts[:most], self.keys[:most]
         del self.types[:most], self.values[:most]
 
-    def _remember(self, ts: int, item: str, type_: int, params: ProfileParams) -> None:
+    def _remember(self, ts: int, key: bytes, item: str, type_: int, params: ProfileParams) -> None:
         """Keep the hash of an item whose event is not kept; a dwell would hide what it followed."""
         if type_ == DWELL or ts // 1000 < self._oldest_s(params):
             return
+        hour = hour_of(ts)
+        if hour == hour_of(self.ts[-1]):
+            self.busy = newest(self.busy, (hour, bit_of(key)))
         entry = entry_of(item, ts, removed=type_ in REMOVING_CODES)
         self.seen = with_entry(self.seen, entry, params.seen_max)
+
+    def _calm(self) -> None:
+        """Forget a busy hour that is over."""
+        if self.busy is not None and self.ts and self.busy[0] != hour_of(self.ts[-1]):
+            self.busy = None
 
     def _oldest_s(self, params: ProfileParams) -> int:
         """Return the horizon in whole seconds, so that the cut is the same anywhere."""

@@ -93,7 +93,7 @@ def warm_up(settings: Settings) -> None:
         for item in ("a", "b", "c")[: n + 1]:
             event = Event(f"{n}{item}", f"u{n}", item, "click", 1_000_000_000_000 + n)
             taught = profile.taught(settings.weights, settings.model.history_max)
-            one = interaction_of(event, taught, settings, n, ord(item))
+            one = interaction_of(event, profile, taught, settings, n, ord(item))
             profile.add(event, settings.profile)
             learned.fold(learned.offset, InteractionBatch(FORMAT, ["-"], [one]), 0)
     frame = learned.frame("warm-up", "")

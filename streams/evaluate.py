@@ -118,7 +118,7 @@ def evaluate(
             found.cpu_ns += time.thread_time_ns() - started
             _score(found, recommender, histories, rows, item, known, random)
             started = time.thread_time_ns()
-        interaction = interaction_of(event, taught, settings, 0, n)
+        interaction = interaction_of(event, profile, taught, settings, 0, n)
         if profile.add(event, settings.profile) == "new":
             if model.needs_frame(1):
                 model.settle()

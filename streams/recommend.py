@@ -188,11 +188,12 @@ class RecommendCore:
         profile, most = user.profile, self.settings.model.history_max
         before = user.taught or profile.taught(self.settings.weights, most)
         length = len(profile.items)
+        place = record.partition, record.offset
+        interaction = interaction_of(event, profile, before, self.settings, *place)
         outcome = profile.add(event, self.settings.profile)
         user.taught = None
         if outcome != "new":
             return outcome
-        interaction = interaction_of(event, before, self.settings, record.partition, record.offset)
         published.append((self.positions.topic_id(record.topic), interaction))
         if len(profile.items) > length:
             user.taught = profile.taught_after(event, before, self.settings.weights, most)

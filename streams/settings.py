@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
+from millstream.models.caps import CapParams
 from millstream.models.co import CoParams
 from millstream.models.event import EventWeights
 from millstream.models.fusion import FusionParams
@@ -200,6 +201,7 @@ class Settings(Section, frozen=True):
     topics: TopicSettings = TopicSettings()
     fields: FieldSettings = FieldSettings()
     weights: EventWeights = EventWeights()
+    caps: CapParams = CapParams()
     profile: ProfileParams = ProfileParams()
     model: ModelSettings = ModelSettings()
     co: CoParams = CoParams()
@@ -232,7 +234,7 @@ class Settings(Section, frozen=True):
             "repeats": self.list.repeats,
             **{
                 name: getattr(self, name)
-                for name in ("profile", "fusion", "fatigue", *self.model.sources)
+                for name in ("caps", "profile", "fusion", "fatigue", *self.model.sources)
             },
         }
         encoded = msgspec.json.encode(shaping, order="sorted")

@@ -26,12 +26,12 @@ BOUNDS = pytest.mark.parametrize("params", [SMALL, NARROW], ids=["by number", "b
 
 events = st.builds(
     lambda n, item, type_, hour, value: Event(
-        f"e{n:03d}", "u", f"m{item}" * (item + 1), type_, 10**12 + hour * HOUR_MS, value
+        f"e{n:03d}", "u", f"m{item}" * (item + 1), type_, 10**12 + hour * HOUR_MS + n, value
     ),
     st.integers(0, 999),
     st.integers(0, 9),
     st.sampled_from(EVENT_TYPES),
-    st.integers(0, 72),
+    st.integers(0, 72) | st.sampled_from([20, 72]),
     st.sampled_from([0.0, 2.5]),
 )
 merges = st.builds(

@@ -189,7 +189,7 @@ def expected_lists(settings: Settings) -> dict[str, list[tuple[str, float, str, 
     for n, event in enumerate(history()):
         profile = profiles.setdefault(event.user, Profile())
         before = profile.taught(settings.weights, settings.model.history_max)
-        one = interaction_of(event, before, settings, 0, n)
+        one = interaction_of(event, profile, before, settings, 0, n)
         profile.add(event, settings.profile)
         model.fold(n, InteractionBatch(FORMAT, ["-"], [one]), 0)
     catalogue = Catalogue()

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from millstream.models.caps import CapParams
 from millstream.models.profile import ProfileParams
 from millstream.streams.learn import LearnCore, Superseded
 from millstream.streams.settings import LearnSettings, ModelSettings, WorkerSettings
@@ -237,6 +238,7 @@ def test_every_schedule_of_faults_ends_in_a_clean_audit(
                 worker=worker,
                 learn=learn,
                 profile=ProfileParams(events_max=4, seen_max=4, impressions_max=2),
+                caps=CapParams(user_per_hour=6, item_per_user=2),
                 model=ModelSettings(items_max=6, history_max=3),
             )
         )
