@@ -25,10 +25,11 @@ from millstream.streams.dead_letters import DeadLetters
 from millstream.streams.decode import Decode, Rejected
 from millstream.streams.errors import MillstreamError
 from millstream.streams.interactions import interaction_of, records_of
-from millstream.streams.listing import Listing, encode_listing, listing_id
+from millstream.streams.list_maker import ListMaker
 from millstream.streams.log import Log, Message, Record
 from millstream.streams.patience import Patience
 from millstream.streams.positions import Partition, Positions
+from millstream.streams.renewals import Renewals
 from millstream.streams.replica import Replica
 from millstream.streams.settings import EVENT_ROLES, Settings
 
@@ -92,7 +93,8 @@ class RecommendCore:
         self.cache = ProfileCache(settings.worker.cache_users)
         self._log = log
         self._store = store
-        self._recommender = recommender
+        self._lists = ListMaker(settings, replica, recommender)
+        self.renewals = Renewals(settings, log, store, self._lists, decode, patience, clock_ms)
         self._decode = decode
         self._patience = patience
         self._clock_ms = clock_ms
@@ -101,13 +103,14 @@ class RecommendCore:
         self._copies = Copies(settings)
         self._roles = {settings.topics.name(role): role for role in EVENT_ROLES}
         self._interactions = settings.topics.name("interactions")
-        self._settings_hash = settings.shape_hash()
 
     def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Own exactly these partitions; return where each goes on."""
         owned = list(partitions)
         self.cache.clear()
-        return self.positions.take(owned)
+        begins = self.positions.take(owned)
+        self.renewals.assign(begins)
+        return begins
 
     def apply(self, records: Iterable[Record]) -> Report:
         """Apply records, each once and in order, in batches; returns when all is stored."""
@@ -248,6 +251,7 @@ class RecommendCore:
                     report.lists += 1
                 else:
                     self.cache.drop(write.user)
+            self.renewals.active(w.user for w, ok in zip(writes, done, strict=True) if ok)
             lost = [write.user for write, ok in zip(writes, done, strict=True) if not ok]
             if not lost:
                 return
@@ -270,23 +274,12 @@ class RecommendCore:
         requests = [
             Request(name, user.profile, made_at, user.taught) for name, user in touched.items()
         ]
-        ranked = self._recommender.rank(requests, self.replica.catalogue)
-        model, catalogue = self.replica.model.offset, list(self.replica.catalogue.versions)
-        writes = []
-        for (name, user), listed in zip(touched.items(), ranked, strict=True):
-            packed = user.profile.pack()
-            listing = Listing(
-                listing_id(name, packed[:VERSION_BYTES], model, made_at),
-                name,
-                made_at,
-                user.profile.as_of,
-                model,
-                self._settings_hash,
-                catalogue,
-                listed,
-            )
-            writes.append(UserWrite(name, user.expected, packed, encode_listing(listing)))
-        return writes
+        profiles = [user.profile.pack() for user in touched.values()]
+        lists = self._lists.make(requests, [packed[:VERSION_BYTES] for packed in profiles])
+        return [
+            UserWrite(name, user.expected, packed, listing)
+            for (name, user), packed, listing in zip(touched.items(), profiles, lists, strict=True)
+        ]
 
     def _furthest(
         self, kept: Mapping[str, int], offsets: Mapping[str, int], ends: dict[str, int]

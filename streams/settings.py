@@ -163,6 +163,7 @@ class ListSettings(Section, frozen=True):
     length: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     repeats: bool = False
     ttl_days: Count = 400
+    renew_after_s: Annotated[float, msgspec.Meta(ge=0)] = 3600.0
 
 
 class WorkerSettings(Section, frozen=True):
