@@ -1,6 +1,8 @@
 """What a person did: one event, and what each type of it is worth."""
 
+from base64 import urlsafe_b64encode
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
@@ -27,6 +29,8 @@ MERGE: Final = "merge"
 """The type of what is no event with an item: a guest turns out to be a person."""
 
 RATING_MAX: Final = 5.0
+KEY_BYTES: Final = 24
+HASHED_BYTES: Final = 12  # 16 characters of base64
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +60,17 @@ class Merge(msgspec.Struct, frozen=True, gc=False):
     def type(self) -> str:
         """Return the type under which it is counted."""
         return MERGE
+
+
+def event_key(id_: str) -> bytes:
+    """Return what stands for an event id: its bytes, or 16 letters of its hash when over 24.
+
+    Letters, so that a key is an id too, and its own key: an event told again by its key is known.
+    """
+    raw = id_.encode()
+    if len(raw) <= KEY_BYTES:
+        return raw
+    return urlsafe_b64encode(blake2b(raw, digest_size=HASHED_BYTES).digest())
 
 
 class EventWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

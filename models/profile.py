@@ -4,10 +4,8 @@ The state is a join-semilattice (Shapiro et al. 2011, CRDTs): adding an event tw
 of order, or merging two profiles either way round, ends in the same bytes.
 """
 
-from base64 import urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import accumulate
 from operator import sub
 from typing import Annotated, Final, Literal, Self
@@ -22,6 +20,7 @@ from millstream.models.event import (
     Event,
     EventWeights,
     Merge,
+    event_key,
 )
 from millstream.models.impressions import FatigueParams, Impressions
 from millstream.models.packed import FORMAT, Mark, Packed, decode_packed, encode_packed
@@ -39,8 +38,6 @@ from millstream.models.seen import (
 )
 from millstream.models.teaching import DAY_MS, DWELL, REMOVING_CODES, Taught, taught
 
-KEY_BYTES: Final = 24
-HASHED_BYTES: Final = 12  # 16 characters of base64
 ENTRY_BYTES: Final = 12  # type, time and framing; item, key and a value come on top
 VALUE_BYTES: Final = 10
 IMPRESSION: Final = TYPE_CODES["impression"]
@@ -57,17 +54,6 @@ class ProfileParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seen_max: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 512
     impressions_max: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 100
     horizon_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 365
-
-
-def event_key(id_: str) -> bytes:
-    """Return what stands for an event id: its bytes, or 16 letters of its hash when over 24.
-
-    Letters, so that a key is an id too, and its own key: an event told again by its key is known.
-    """
-    raw = id_.encode()
-    if len(raw) <= KEY_BYTES:
-        return raw
-    return urlsafe_b64encode(blake2b(raw, digest_size=HASHED_BYTES).digest())
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from millstream.models.event import Event
+from millstream.models.event import Event, event_key
 from millstream.models.interaction import (
     BATCH_BYTES,
     FORMAT,
@@ -11,7 +11,7 @@ from millstream.models.interaction import (
     encode_batch,
     hash64,
 )
-from millstream.models.profile import Profile, event_key
+from millstream.models.profile import Profile
 from millstream.models.teaching import Taught
 from millstream.streams.settings import Settings
 

@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millstream.models.errors import StateRefused
-from millstream.models.event import EVENT_TYPES, Event, EventWeights, Merge
+from millstream.models.event import EVENT_TYPES, Event, EventWeights, Merge, event_key
 from millstream.models.packed import VERSION_BYTES, Packed, encode_packed
 from millstream.models.profile import (
     Profile,
     ProfileParams,
-    event_key,
 )
 from millstream.models.seen import item_hash
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from millstream.models.event import event_key
 from millstream.models.interaction import decode_batch
-from millstream.models.profile import ProfileParams, event_key
+from millstream.models.profile import ProfileParams
 from millstream.streams.settings import FieldSettings, WorkerSettings
 
 if TYPE_CHECKING:
