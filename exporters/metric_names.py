@@ -14,6 +14,7 @@ EventTypeLabel = Literal[
     "dwell",
     "impression",
     "hide",
+    "merge",
     "unknown",
 ]
 EventOutcome = Literal["applied", "duplicate", "late", "rejected", "skipped"]
@@ -30,8 +31,10 @@ RejectReason = Literal[
     "missing-type",
     "missing-ts",
     "missing-value",
+    "missing-into",
     "bad-user",
     "bad-item",
+    "bad-into",
     "bad-id",
     "unknown-type",
     "bad-ts",
@@ -74,6 +77,7 @@ MetricName = Literal[
     "millstream_lag_records",
     "millstream_batch_size_records",
     "millstream_lists_written_total",
+    "millstream_lists_renewed_total",
     "millstream_conflicts_total",
     "millstream_profile_size_bytes",
     "millstream_frames_total",
@@ -134,7 +138,10 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         {"topic": get_args(TopicAlias)},
     ),
     "millstream_batch_size_records": Metric("histogram", "Records taken together as one batch."),
-    "millstream_lists_written_total": Metric("counter", "Lists written to the store."),
+    "millstream_lists_written_total": Metric("counter", "Lists written to the store for events."),
+    "millstream_lists_renewed_total": Metric(
+        "counter", "Lists that had grown old and were made again in idle time."
+    ),
     "millstream_conflicts_total": Metric(
         "counter", "Writes refused because the profile had changed; merged and tried again."
     ),

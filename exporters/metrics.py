@@ -48,6 +48,7 @@ class WorkerMetrics:
         self._lag = _Gauges(registry, "millstream_lag_records")
         self._batch_size = _histogram(registry, "millstream_batch_size_records", _RECORDS)
         self._lists_written = _Counters(registry, "millstream_lists_written_total")
+        self._lists_renewed = _Counters(registry, "millstream_lists_renewed_total")
         self._conflicts = _Counters(registry, "millstream_conflicts_total")
         self._profile_bytes = _histogram(registry, "millstream_profile_size_bytes", _BYTES)
         self._frames = _Counters(registry, "millstream_frames_total")
@@ -107,8 +108,12 @@ class WorkerMetrics:
         self._batch_size.observe("", (n,))
 
     def lists_written(self, n: int = 1) -> None:
-        """Count lists written."""
+        """Count lists written for events."""
         self._lists_written.add(n)
+
+    def lists_renewed(self, n: int = 1) -> None:
+        """Count lists made again in idle time."""
+        self._lists_renewed.add(n)
 
     def conflicts(self, n: int = 1) -> None:
         """Count writes refused because the profile had changed."""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.histories import Rows
-from millstream.models.profile import item_hash
+from millstream.models.seen import item_hash
 
 FREED_SHARE: Final = 0.02
 """Share of the rows given up at once when all are in use: forgetting scans every neighbour."""

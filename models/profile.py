@@ -4,42 +4,46 @@ The state is a join-semilattice (Shapiro et al. 2011, CRDTs): adding an event tw
 of order, or merging two profiles either way round, ends in the same bytes.
 """
 
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from operator import sub
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from millstream.models.errors import StateRefused
+from millstream.models.caps import BITS, HOUR_MS, Busy, CapParams, bit_of, estimate, hour_of, newest
 from millstream.models.event import (
     EVENT_TYPES,
-    GRADED,
-    REMOVING,
     TYPE_CODES,
     Event,
     EventWeights,
-    weight_table,
+    Merge,
+    event_key,
 )
+from millstream.models.impressions import FatigueParams, Impressions
+from millstream.models.packed import FORMAT, Mark, Packed, decode_packed, encode_packed
+from millstream.models.seen import (
+    NOTHING_SEEN,
+    Hashes,
+    Seen,
+    entry_of,
+    hashes_of,
+    item_hash,
+    merged,
+    removed_hashes_of,
+    since,
+    with_entry,
+)
+from millstream.models.teaching import DAY_MS, DWELL, REMOVING_CODES, Taught, taught
 
-VERSION_BYTES: Final = 8
-KEY_BYTES: Final = 24
 ENTRY_BYTES: Final = 12  # type, time and framing; item, key and a value come on top
 VALUE_BYTES: Final = 10
-DAY_MS: Final = 86_400_000
-FORMAT: Final = 1
 IMPRESSION: Final = TYPE_CODES["impression"]
-REMOVING_CODES: Final = frozenset(TYPE_CODES[name] for name in REMOVING)
 AS_OF_MAX: Final = 24
-HASH_MASK: Final = np.uint64(0xFFFFFFFF)
 
-Seen = npt.NDArray[np.uint64]
 Added = Literal["new", "duplicate", "late"]
-Taught = tuple[list[str], list[float], list[int]]
-"""(items, weights, ts_ms), newest first, distinct."""
 
 
 class ProfileParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,33 +52,8 @@ class ProfileParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     bytes_max: Annotated[int, msgspec.Meta(ge=200, le=1_000_000)] = 4096
     seen_max: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 512
+    impressions_max: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 100
     horizon_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 365
-
-
-class _Packed(msgspec.Struct, array_like=True, gc=False):
-    format: int
-    items: list[str]
-    ts: list[int]  # the first, then differences
-    keys: list[bytes]
-    types: list[int]
-    values: dict[int, float]  # by place, those that are not 0
-    seen: bytes
-    as_of: dict[str, int]
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Packed).decode
-
-
-def event_key(id_: str) -> bytes:
-    """Return what stands for an event id: its bytes, or 16 bytes of BLAKE2b when over 24."""
-    raw = id_.encode()
-    return raw if len(raw) <= KEY_BYTES else blake2b(raw, digest_size=16).digest()
-
-
-def item_hash(item: str) -> int:
-    """Return the 32 bits by which an item is remembered after its event has left the profile."""
-    return int.from_bytes(blake2b(item.encode(), digest_size=4).digest(), "little")
 
 
 @dataclass(slots=True)
@@ -82,10 +61,13 @@ class Profile:
     """The newest events of one person, oldest first by (ts, key), and what was seen before them.
 
     Bounded by `ProfileParams`: the newest `events_max` within `bytes_max` and the horizon; of
-    older items a set of `seen_max` hashes with the second they were last met. `as_of` says up to
-    which offset of each topic partition the log has been taken in. One id, two contents: the
-    greater (ts, content) stays. Only when one of those two has already left the bounds does the
-    order of arrival show, in which old event or hash is kept.
+    older items a set of `seen_max` hashes with the second they were last met; apart from them
+    the newest `impressions_max` of what was only `shown`. `floor` is the newest (ts, key) that
+    had to leave: nothing older comes in again, so that what is kept is a function of the set
+    alone; `busy` counts those that left within the newest hour. `mark` says of a guest who they
+    turned out to be. `as_of` says up to which offset of each topic partition the log has been
+    taken in. One id, two contents: the greater (ts, content) stays. Only when the bounds have cut
+    one of those two, or cut others for it, does the order of arrival show.
     """
 
     items: list[str] = field(default_factory=list)
@@ -93,8 +75,12 @@ class Profile:
     keys: list[bytes] = field(default_factory=list)
     types: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
-    seen: Seen = field(default_factory=lambda: np.empty(0, np.uint64))
+    seen: Seen = field(default_factory=lambda: NOTHING_SEEN)
     as_of: dict[str, int] = field(default_factory=dict)
+    floor: tuple[int, bytes] | None = None
+    mark: Mark | None = None
+    busy: Busy | None = None
+    shown: Impressions = field(default_factory=Impressions)
 
     def add(self, event: Event, params: ProfileParams) -> Added:
         """Take in one event; `new` once per event, `late` when it is older than what is kept."""
@@ -107,59 +93,88 @@ class Profile:
             params,
         )
 
+    def add_merge(self, merge: Merge) -> Added:
+        """Note into whom this guest was merged; of several the newest counts.
+
+        Nobody is merged into themselves: that changes nothing.
+        """
+        if merge.into == merge.user:
+            return "new"
+        mark = (merge.ts, event_key(merge.id), merge.into)
+        if self.mark is not None and mark <= self.mark:
+            return "duplicate" if mark == self.mark else "late"
+        self.mark = mark
+        return "new"
+
     def merge(self, other: Self, params: ProfileParams) -> None:
         """Take in another profile of the same person."""
+        if other.floor is not None and (self.floor is None or self.floor < other.floor):
+            kept = list(zip(self.ts, self.keys, strict=True))
+            self._evict(bisect_right(kept, other.floor), params)
+            self.floor = other.floor
+        if other.mark is not None and (self.mark is None or self.mark < other.mark):
+            self.mark = other.mark
         for ts, key, item, type_, value in zip(
             other.ts, other.keys, other.items, other.types, other.values, strict=True
         ):
             self._insert(ts, key, item, type_, value, params)
+        shown = other.shown
+        for ts, key, item in zip(shown.ts, shown.keys, shown.items, strict=True):
+            self._insert(ts, key, item, IMPRESSION, 0.0, params)
         if len(other.seen):
-            self.seen = _newest(np.concatenate((self.seen, other.seen)), params.seen_max)
-            self._trim_seen(params)
+            self.seen = merged(self.seen, other.seen, params.seen_max)
+        self.seen = since(self.seen, self._oldest_s(params))
+        self.busy = newest(self.busy, other.busy)
+        self._calm()
 
     def pack(self) -> bytes:
         """Return the stored form; its first 8 bytes are a hash of the rest: its version."""
-        body = _encode(
-            _Packed(
+        return encode_packed(
+            Packed(
                 FORMAT,
                 self.items,
-                [*self.ts[:1], *map(sub, self.ts[1:], self.ts)],
+                _differences(self.ts),
                 self.keys,
                 self.types,
                 {n: value for n, value in enumerate(self.values) if value},
                 self.seen.tobytes(),
                 self.as_of,
+                self.floor,
+                self.mark,
+                self.busy and (self.busy[0], self.busy[1].to_bytes(BITS // 8, "little")),
+                (self.shown.items, _differences(self.shown.ts), self.shown.keys),
             )
         )
-        return blake2b(body, digest_size=VERSION_BYTES).digest() + body
 
     @classmethod
     def unpack(cls, packed: bytes | None) -> Self:
         """Return the profile that `pack` stored; None is a stranger. Raises StateRefused."""
         if packed is None:
             return cls()
-        try:
-            p = _decode(memoryview(packed)[VERSION_BYTES:])
-        except msgspec.DecodeError as error:
-            raise StateRefused(f"a stored profile cannot be read: {error}") from error
-        if p.format != FORMAT:
-            raise StateRefused(f"a stored profile has format {p.format}, this code reads {FORMAT}")
+        p = decode_packed(packed)
         seen = np.frombuffer(p.seen, np.uint64)
         values = [0.0] * len(p.items)
         for n, value in p.values.items():
             values[n] = value
-        return cls(p.items, list(accumulate(p.ts)), p.keys, p.types, values, seen, p.as_of)
+        ts = list(accumulate(p.ts))
+        shown = Impressions(p.shown[0], list(accumulate(p.shown[1])), p.shown[2])
+        busy = p.busy and (p.busy[0], int.from_bytes(p.busy[1], "little"))
+        return cls(
+            p.items, ts, p.keys, p.types, values, seen, p.as_of, p.floor, p.mark, busy, shown
+        )
 
     def copy(self) -> Self:
         """Return a profile of its own with the same content."""
-        return type(self)(
-            self.items[:],
-            self.ts[:],
-            self.keys[:],
-            self.types[:],
-            self.values[:],
-            self.seen,
-            self.as_of.copy(),
+        shown = self.shown
+        return replace(
+            self,
+            items=self.items[:],
+            ts=self.ts[:],
+            keys=self.keys[:],
+            types=self.types[:],
+            values=self.values[:],
+            as_of=self.as_of.copy(),
+            shown=Impressions(shown.items[:], shown.ts[:], shown.keys[:]),
         )
 
     def note_offsets(self, offsets: dict[str, int]) -> None:
@@ -169,49 +184,19 @@ class Profile:
             self.as_of.pop(next(iter(self.as_of)))
 
     def taught(self, weights: EventWeights, most: int) -> Taught:
-        """Return (items, weights, ts_ms) of what teaches, newest first, distinct, at most `most`.
+        """Return (items, weights, ts_ms) of what teaches, newest first, at most `most` items."""
+        return taught(self.items, self.ts, self.types, self.values, weights, most)
 
-        An item's newest event decides: a dislike or hide takes it out altogether.
-        """
-        table = weight_table(weights)
-        if self.types and table[self.types[0]] > 0.0 and self._is_plain():
-            # All of one type and no item twice, the common case, at a tenth of the loop's time.
-            n = min(len(self.items), most)
-            newest = slice(None, -n - 1, -1)
-            return self.items[newest], [table[self.types[0]]] * n, self.ts[newest]
-        items: list[str] = []
-        worth: list[float] = []
-        when: list[int] = []
-        met: set[str] = set()
-        types, ts = self.types, self.ts
-        for n in range(len(types) - 1, -1, -1):
-            item = self.items[n]
-            if item in met:
-                continue
-            weight = table[types[n]]
-            if weight == GRADED:
-                weight = weights.weight(EVENT_TYPES[types[n]], self.values[n])
-            if weight > 0.0:
-                items.append(item)
-                worth.append(weight)
-                when.append(ts[n])
-                if len(items) == most:
-                    break
-            elif types[n] not in REMOVING_CODES:
-                continue
-            met.add(item)
-        return items, worth, when
-
-    def _is_plain(self) -> bool:
-        types = self.types
-        return types.count(types[0]) == len(types) and len(set(self.items)) == len(types)
-
-    def taught_after(self, event: Event, weight: float, before: Taught, most: int) -> Taught | None:
+    def taught_after(
+        self, event: Event, before: Taught, weights: EventWeights, most: int
+    ) -> Taught | None:
         """Return `taught` after an event was added, from `taught` before; None if not so simple.
 
-        Simple is a new event that teaches and is the newest, where none had to leave for it.
+        Simple is a new event that teaches and is the newest, where none had to leave for it and
+        no other changes its weight.
         """
-        if weight <= 0.0 or self.keys[-1] != event_key(event.id):
+        weight = weights.weight(event.type, event.value)
+        if weight <= 0.0 or weights.half_life_days or self.keys[-1] != event_key(event.id):
             return None
         items, worth, when = before
         if event.item in items:
@@ -225,22 +210,64 @@ class Profile:
         return [event.item, *items[:last]], [weight, *worth[:last]], [event.ts, *when[:last]]
 
     def consumed(self) -> list[str]:
-        """Return the items of all kept events but impressions: what is not listed again.
+        """Return the item of every kept event: what is not listed again."""
+        return self.items
 
-        An item stands in it once an event.
-        """
-        if IMPRESSION not in self.types:
-            return self.items
-        return [i for i, t in zip(self.items, self.types, strict=True) if t != IMPRESSION]
+    def resting(self, now_ms: int, params: FatigueParams) -> list[str]:
+        """Return the items that were shown often enough of late and not taken up."""
+        if not self.shown.items:
+            return []
+        last_met = dict(zip(self.items, self.ts, strict=True))
+        return self.shown.resting(now_ms, last_met, params)
+
+    def is_capped(self, item: str, ts: int, caps: CapParams) -> bool:
+        """Return whether an event at that moment with that item is one too many to teach."""
+        if caps.item_per_user and self.items.count(item) >= caps.item_per_user:
+            return True
+        return bool(caps.user_per_hour) and self._within_hour(ts) >= caps.user_per_hour
+
+    def _within_hour(self, ts: int) -> float:
+        """Return how many events this person had in that hour of the clock; about, if many."""
+        hour = hour_of(ts)
+        kept = bisect_left(self.ts, (hour + 1) * HOUR_MS) - bisect_left(self.ts, hour * HOUR_MS)
+        if self.busy is None or self.busy[0] != hour:
+            return kept
+        return kept + estimate(self.busy[1])
 
     def removed(self) -> list[str]:
-        """Return the items whose newest kept event is a dislike or a hide."""
-        newest = dict(zip(self.items, self.types, strict=True))
+        """Return the items whose newest kept event, dwells aside, is a dislike or a hide."""
+        if REMOVING_CODES.isdisjoint(self.types):
+            return []
+        events = zip(self.items, self.types, strict=True)
+        newest = {item: type_ for item, type_ in events if type_ != DWELL}
         return [item for item, type_ in newest.items() if type_ in REMOVING_CODES]
 
-    def seen_hashes(self) -> npt.NDArray[np.uint32]:
+    def seen_hashes(self) -> Hashes:
         """Return `item_hash` of the items met before the kept events, ascending."""
-        return np.sort((self.seen & HASH_MASK).astype(np.uint32))
+        return hashes_of(self.seen)
+
+    def removed_hashes(self) -> Hashes:
+        """Return `item_hash` of those among them whose newest event is a dislike or a hide."""
+        found = removed_hashes_of(self.seen)
+        if not len(found):
+            return found
+        return np.setdiff1d(found, np.array([item_hash(i) for i in self.items], np.uint32))
+
+    def events(self, user: str) -> list[Event]:
+        """Return all that is kept as this user's, impressions last; the id of each is its key."""
+        columns = (self.keys, self.items, self.types, self.ts, self.values)
+        shown = (self.shown.keys, self.shown.items, self.shown.ts)
+        return [
+            Event(key.decode(), user, item, EVENT_TYPES[type_], ts, value)
+            for key, item, type_, ts, value in zip(*columns, strict=True)
+        ] + [
+            Event(key.decode(), user, item, EVENT_TYPES[IMPRESSION], ts)
+            for key, item, ts in zip(*shown, strict=True)
+        ]
+
+    def kept_keys(self) -> frozenset[bytes]:
+        """Return the keys of all that `events` returns."""
+        return frozenset((*self.keys, *self.shown.keys))
 
     def same_events(self, other: Self) -> bool:
         """Return whether both hold the same history, whatever their offsets say."""
@@ -250,23 +277,30 @@ class Profile:
             and self.ts == other.ts
             and self.types == other.types
             and self.values == other.values
+            and self.floor == other.floor
+            and self.mark == other.mark
+            and self.busy == other.busy
+            and self.shown == other.shown
             and np.array_equal(self.seen, other.seen)
         )
 
     def _insert(
         self, ts: int, key: bytes, item: str, type_: int, value: float, params: ProfileParams
     ) -> Added:
-        if key in self.keys:
-            at = self.keys.index(key)
-            kept = (self.ts[at], self.items[at], self.types[at], self.values[at])
-            if (ts, item, type_, value) <= kept:
-                return "duplicate"
-            self._remove(at)
-            self._place(ts, key, item, type_, value)
-            self._trim(params)
+        repeated = key in self.keys or key in self.shown.keys
+        if repeated and not self._give_way(key, (ts, item, type_, value)):
             return "duplicate"
+        if type_ == IMPRESSION:
+            placed = self.shown.add(ts, key, item, params.impressions_max)
+            return "duplicate" if repeated else "new" if placed else "late"
+        if self.floor is not None and (ts, key) <= self.floor:
+            self._remember(ts, key, item, type_, params)
+            return "duplicate" if repeated else "late"
         at = self._place(ts, key, item, type_, value)
-        return "late" if at < self._trim(params) else "new"
+        left = self._trim(params)
+        if repeated:
+            return "duplicate"
+        return "late" if at < left else "new"
 
     def _place(self, ts: int, key: bytes, item: str, type_: int, value: float) -> int:
         at = len(self.ts)
@@ -279,12 +313,23 @@ class Profile:
         self.values.insert(at, value)
         return at
 
-    def _remove(self, at: int) -> None:
-        del self.items[at], self.ts[at], self.keys[at], self.types[at], self.values[at]
+    def _give_way(self, key: bytes, content: tuple[int, str, int, float]) -> bool:
+        """Remove what is kept under a key if this content is greater; return whether it is."""
+        if key in self.keys:
+            at = self.keys.index(key)
+            if content <= (self.ts[at], self.items[at], self.types[at], self.values[at]):
+                return False
+            del self.items[at], self.ts[at], self.keys[at], self.types[at], self.values[at]
+            return True
+        at = self.shown.keys.index(key)
+        if content[:3] <= (self.shown.ts[at], self.shown.items[at], IMPRESSION):
+            return False
+        self.shown.remove(at)
+        return True
 
     def _trim(self, params: ProfileParams) -> int:
         """Drop what is beyond the bounds, oldest first; return how many entries left."""
-        oldest_s = (self.ts[-1] - params.horizon_days * DAY_MS) // 1000
+        oldest_s = self._oldest_s(params)
         size = sum(map(len, self.items)) + sum(map(len, self.keys)) + ENTRY_BYTES * len(self.items)
         size += VALUE_BYTES * sum(map(bool, self.values))
         evicted = 0
@@ -296,46 +341,41 @@ class Profile:
             size -= len(self.items[evicted]) + len(self.keys[evicted]) + ENTRY_BYTES
             size -= VALUE_BYTES * bool(self.values[evicted])
             evicted += 1
-        if evicted:
-            gone = [
-                (self.ts[n] // 1000) << 32 | item_hash(self.items[n])
-                for n in range(evicted)
-                if self.types[n] != IMPRESSION and self.ts[n] // 1000 >= oldest_s
-            ]
-            del self.items[:evicted], self.ts[:evicted], self.keys[:evicted]
-            del self.types[:evicted], self.values[:evicted]
-            for entry in gone:
-                self.seen = _with(self.seen, entry, params.seen_max)
-        self._trim_seen(params)
+        self._evict(evicted, params)
+        self.seen = since(self.seen, oldest_s)
+        self._calm()
         return evicted
 
-    def _trim_seen(self, params: ProfileParams) -> None:
-        """Forget hashes older than the horizon; seconds, so that the cut is the same anywhere."""
-        if len(self.seen) and self.ts:
-            oldest_s = (self.ts[-1] - params.horizon_days * DAY_MS) // 1000
-            if oldest_s > int(self.seen[0] >> np.uint64(32)):
-                cut = int(np.searchsorted(self.seen, np.uint64(max(oldest_s, 0) << 32)))
-                self.seen = self.seen[cut:]
+    def _evict(self, most: int, params: ProfileParams) -> None:
+        """Let the oldest entries leave; their items are remembered."""
+        if not most:
+            return
+        self.floor = (self.ts[most - 1], self.keys[most - 1])
+        for n in range(most):
+            self._remember(self.ts[n], self.keys[n], self.items[n], self.types[n], params)
+        del self.items[:most], self.ts[:most], self.keys[:most]
+        del self.types[:most], self.values[:most]
+
+    def _remember(self, ts: int, key: bytes, item: str, type_: int, params: ProfileParams) -> None:
+        """Keep the hash of an item whose event is not kept; a dwell would hide what it followed."""
+        if type_ == DWELL or ts // 1000 < self._oldest_s(params):
+            return
+        hour = hour_of(ts)
+        if hour == hour_of(self.ts[-1]):
+            self.busy = newest(self.busy, (hour, bit_of(key)))
+        entry = entry_of(item, ts, removed=type_ in REMOVING_CODES)
+        self.seen = with_entry(self.seen, entry, params.seen_max)
+
+    def _calm(self) -> None:
+        """Forget a busy hour that is over."""
+        if self.busy is not None and self.ts and self.busy[0] != hour_of(self.ts[-1]):
+            self.busy = None
+
+    def _oldest_s(self, params: ProfileParams) -> int:
+        """Return the horizon in whole seconds, so that the cut is the same anywhere."""
+        return (self.ts[-1] - params.horizon_days * DAY_MS) // 1000 if self.ts else 0
 
 
-def _with(entries: Seen, entry: int, most: int) -> Seen:
-    """Return ascending entries with one more, its hash once, the newest `most`."""
-    if len(entries):
-        same = np.flatnonzero((entries & HASH_MASK) == np.uint64(entry & 0xFFFFFFFF))
-        if len(same):
-            if int(entries[same[0]]) >= entry:
-                return entries
-            entries = np.concatenate((entries[: same[0]], entries[same[0] + 1 :]))
-    new = np.array([entry], np.uint64)
-    at = len(entries) if not len(entries) or int(entries[-1]) < entry else None
-    if at is None:
-        at = int(np.searchsorted(entries, new[0]))
-    first = max(len(entries) + 1 - most, 0)
-    return np.concatenate((entries[:at], new, entries[at:]))[first:]
-
-
-def _newest(entries: Seen, most: int) -> Seen:
-    """Return the newest entry of each hash, ascending by (second, hash), at most `most`."""
-    entries = np.unique(entries)[::-1]
-    _, first = np.unique(entries & HASH_MASK, return_index=True)
-    return np.sort(entries[first])[-most:] if most else entries[:0]
+def _differences(ts: list[int]) -> list[int]:
+    """Return the first, then what each adds to the one before."""
+    return [*ts[:1], *map(sub, ts[1:], ts)]

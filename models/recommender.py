@@ -13,10 +13,12 @@ from millstream.models.diversity import Places, diversify
 from millstream.models.event import EventWeights
 from millstream.models.fusion import Ranked
 from millstream.models.histories import Histories, Rows
+from millstream.models.impressions import NO_FATIGUE, FatigueParams
 from millstream.models.interaction import hash64
 from millstream.models.item_model import ItemModel
 from millstream.models.mf import Mf
-from millstream.models.profile import Profile, Taught
+from millstream.models.profile import Profile
+from millstream.models.teaching import Taught
 
 SCORE_DIGITS: Final = 5
 NOBODY: Final = np.int32(-1)
@@ -68,6 +70,7 @@ class Recommender:
         repeats: bool,
         diversity: float = 0.0,
         user_key: bytes = b"",
+        fatigue: FatigueParams = NO_FATIGUE,
     ) -> None:
         """`diversity` is the strength at which items of a list must differ by factors of `mf`."""
         self.model = model
@@ -83,6 +86,7 @@ class Recommender:
         self.diversity = diversity
         self._repeats = repeats
         self._user_key = user_key
+        self._fatigue = fatigue
 
     def rank(self, requests: Sequence[Request], catalogue: Catalogue) -> list[list[Listed]]:
         """Return each request's list, best first, at most `length` long; [] if nothing is known."""
@@ -129,19 +133,19 @@ class Recommender:
     ) -> Rows:
         """Return what may be listed for each request, (B, C), padded with -1.
 
-        Without `repeats` nothing is listed that the person has met; what the profile keeps only
-        as a hash counts too.
+        Without `repeats` nothing is listed that the person has met, with them nothing that was
+        taken out; what the profile keeps only as a hash counts too.
         """
         ptr, excluded = self._excluded(requests)
         rows = self.model.rows
         # One moment for the batch: the masks of its requests differ only across an item's turn.
         closed = catalogue.closed_rows(rows, rows.changes, max(r.now_ms for r in requests))
         found = self.model.scorer.candidates(histories, ptr, excluded, len(rows), closed)
-        if not self._repeats:
-            for b, request in enumerate(requests):
-                if len(request.profile.seen):
-                    met = np.isin(rows.hashes[found[b]], request.profile.seen_hashes())
-                    found[b, met] = -1
+        for b, request in enumerate(requests):
+            if len(request.profile.seen):
+                profile = request.profile
+                hashes = profile.removed_hashes() if self._repeats else profile.seen_hashes()
+                found[b, np.isin(rows.hashes[found[b]], hashes)] = -1
         return found
 
     def fuse(self, histories: Histories, found: Rows, n: int) -> Ranked:
@@ -162,13 +166,14 @@ class Recommender:
         return _taken(best, diversify(best.rows, best.scores, vectors, self.length, self.diversity))
 
     def _excluded(self, requests: Sequence[Request]) -> tuple[npt.NDArray[np.int64], Rows]:
-        """Return the rows each person is not shown: all that was met, or, with repeats, removed."""
+        """Return the rows each person is not shown: met (with repeats: removed) or resting."""
         counts = [0]
         excluded: list[int] = []
         for request in requests:
             profile = request.profile
             items = profile.removed() if self._repeats else profile.consumed()
             excluded += self.model.rows.rows(items)
+            excluded += self.model.rows.rows(profile.resting(request.now_ms, self._fatigue))
             counts.append(len(excluded))
         return np.array(counts, np.int64), np.array(excluded, np.int32)
 

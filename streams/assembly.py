@@ -73,6 +73,7 @@ def new_recommender(settings: Settings, model: ItemModel) -> Recommender:
         repeats=settings.list.repeats,
         diversity=settings.list.diversity,
         user_key=settings.model.user_key.encode(),
+        fatigue=settings.fatigue,
     )
 
 
@@ -93,7 +94,7 @@ def warm_up(settings: Settings) -> None:
         for item in ("a", "b", "c")[: n + 1]:
             event = Event(f"{n}{item}", f"u{n}", item, "click", 1_000_000_000_000 + n)
             taught = profile.taught(settings.weights, settings.model.history_max)
-            one = interaction_of(event, taught, settings, n, ord(item))
+            one = interaction_of(event, profile, taught, settings, n, ord(item))
             profile.add(event, settings.profile)
             learned.fold(learned.offset, InteractionBatch(FORMAT, ["-"], [one]), 0)
     frame = learned.frame("warm-up", "")

@@ -100,6 +100,7 @@ def audit(
         user: people.profile(user, evidence.profiles.get(user), evidence.progress)
         for user in sorted({*people.users(), *evidence.profiles})
     }
+    people.check_copies(expected)
     progress("folding the item model and computing lists again")
     listings = _listings(evidence, found)
     for user in people.users():

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from millstream.models.errors import StateRefused
-from millstream.models.event import Event
-from millstream.models.profile import Profile
-from millstream.streams.decode import record_decoder
+from millstream.models.event import Event, Merge, event_key
+from millstream.models.profile import Added, Profile, ProfileParams
+from millstream.streams.decode import Rejected, record_decoder
 from millstream.streams.log import Log
 from millstream.streams.settings import EVENT_ROLES, Settings
 
@@ -19,12 +19,23 @@ Place = tuple[str, int, int]
 
 
 class Read(NamedTuple):
-    """One event as the log holds it."""
+    """One event or merge as the log holds it."""
 
     appended_ms: int
     place: Place
     slot: str  # "clicks-3", as lists name it
-    event: Event
+    event: Event | Merge
+
+    @property
+    def key(self) -> bytes:
+        """Return what profiles know it by."""
+        return event_key(self.event.id)
+
+    def add_to(self, profile: Profile, params: ProfileParams) -> Added:
+        """Take it into a profile."""
+        if isinstance(self.event, Merge):
+            return profile.add_merge(self.event)
+        return profile.add(self.event, params)
 
 
 @dataclass(slots=True)
@@ -54,7 +65,7 @@ class People:
                 for record in self.log.read(topic, partition, begin, end):
                     place = (ids[topic], partition, record.offset)
                     outcome = decode(record, ids[topic])
-                    if isinstance(outcome, Event):
+                    if not isinstance(outcome, Rejected):
                         read = Read(record.timestamp_ms, place, slot, outcome)
                         self.by_user.setdefault(outcome.user, []).append(read)
                     else:
@@ -105,7 +116,7 @@ class People:
         expected.as_of = stored.as_of
         for read in reads:
             if read.place[2] < stored.as_of.get(read.slot, 0):
-                expected.add(read.event, params)
+                read.add_to(expected, params)
         if expected.same_events(stored):
             return expected
         if self.removed_slots & stored.as_of.keys() or self._created_anew(progress):
@@ -114,6 +125,23 @@ class People:
         found.profiles_differ += 1
         found.fault(f"the profile of user {user} {_difference(stored, expected)}")
         return expected
+
+    def check_copies(self, profiles: Mapping[str, Profile | None]) -> None:
+        """Name what merged guests' profiles keep and the log does not hold under the person."""
+        if self.removed_slots:
+            return  # copies may have stood in what retention removed
+        keys: dict[str, set[bytes]] = {}
+        for guest, profile in profiles.items():
+            if profile is None or profile.mark is None:
+                continue
+            into = profile.mark[2]
+            if into not in keys:
+                keys[into] = {read.key for read in self.by_user.get(into, [])}
+            for key in sorted(profile.kept_keys() - keys[into]):
+                self.found.missing += 1
+                self.found.fault(
+                    f"event {key.decode()} of guest {guest} was not told of user {into}"
+                )
 
     def _created_anew(self, progress: Mapping[str, int]) -> bool:
         """Return whether progress tells of event topics that are gone, with the events in them."""
@@ -166,26 +194,32 @@ def _account_user(
     found: "Audit",
 ) -> Set[Place]:
     """Account for one user's events; return the places of those that were published."""
-    counted: dict[str, int] = {}
+    counted: dict[bytes, int] = {}
+    merges = [read for read in reads if isinstance(read.event, Merge)]
+    if merges:
+        _account_merges(merges, progress, found)
+        reads = [read for read in reads if isinstance(read.event, Event)]
     for read in reads:
         times = published.get(read.place, 0)
         if times:
             found.applied += 1
-            counted[read.event.id] = counted.get(read.event.id, 0) + times
-    for id_, times in counted.items():
+            counted[read.key] = counted.get(read.key, 0) + times
+    for key, times in counted.items():
         if times > 1:
             found.doubled += times - 1
-            found.fault(f"event {id_} of user {user} was counted {times} times by the item model")
+            found.fault(
+                f"event {key.decode()} of user {user} was counted {times} times by the item model"
+            )
     for read in reads:
         if read.place in published:
             continue
         if not _below(read.place, progress):
             found.waiting += 1
-        elif read.event.id in counted:
+        elif read.key in counted:
             found.duplicates += 1
         elif read.place[2] <= vouched.get(f"{read.place[0]}:{read.place[1]}", -1):
             found.applied += 1
-            counted[read.event.id] = 1
+            counted[read.key] = 1
         elif _is_late(people.settings, read, reads):
             found.late += 1
         else:
@@ -193,14 +227,27 @@ def _account_user(
     return {read.place for read in reads if read.place in published}
 
 
+def _account_merges(merges: list[Read], progress: Mapping[str, int], found: "Audit") -> None:
+    """Account for merges: they reach no item model, and profiles show whether they were applied."""
+    keys: set[bytes] = set()
+    for read in merges:
+        if not _below(read.place, progress):
+            found.waiting += 1
+        elif read.key in keys:
+            found.duplicates += 1
+        else:
+            found.applied += 1
+            keys.add(read.key)
+
+
 def _is_late(settings: Settings, late: Read, reads: list[Read]) -> bool:
     """Return whether a profile that may have existed when the event came had no place for it."""
     profile = Profile()
     for read in reads:
         before = read.place[:2] != late.place[:2] or read.place[2] < late.place[2]
-        if before and read.event.id != late.event.id:
-            profile.add(read.event, settings.profile)
-    return profile.add(late.event, settings.profile) == "late"
+        if before and read.key != late.key:
+            read.add_to(profile, settings.profile)
+    return late.add_to(profile, settings.profile) == "late"
 
 
 def _below(place: Place, progress: Mapping[str, int]) -> bool:

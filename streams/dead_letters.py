@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from millstream.models.event import Event
+from millstream.models.event import Event, Merge
 from millstream.streams.decode import Rejected
 from millstream.streams.errors import FoundWrong
 from millstream.streams.log import Log, Message, Record
@@ -29,7 +29,7 @@ class DeadLetters:
     def take(
         self,
         records: Sequence[Record],
-        decoded: Sequence[Event | Rejected],
+        decoded: Sequence[Event | Merge | Rejected],
         counts: dict[str, int],
     ) -> list[Message]:
         """Return a message for each rejected record; add to `counts` by reason."""

@@ -12,7 +12,7 @@ from typing import Final, Literal, Protocol, cast, get_args
 
 import msgspec
 
-from millstream.models.event import TYPE_CODES, Event
+from millstream.models.event import MERGE, TYPE_CODES, Event, Merge
 from millstream.streams.event_fields import (
     AHEAD_MS,
     ID_BYTES_MAX,
@@ -39,8 +39,10 @@ Reason = Literal[
     "missing-type",
     "missing-ts",
     "missing-value",
+    "missing-into",
     "bad-user",
     "bad-item",
+    "bad-into",
     "bad-id",
     "unknown-type",
     "bad-ts",
@@ -75,6 +77,8 @@ class _Wire(msgspec.Struct, gc=False):
     type: str | None = None
     value: float | None = None
     id: str | int | None = None
+    into: str | int | None = None
+    merged_from: str | int | None = None
     v: int | None = None
 
 
@@ -109,8 +113,8 @@ class EventDecoder:
         offset: int,
         append_ts_ms: int,
         epoch: str = "",
-    ) -> Event | Rejected:
-        """Return the event, or why there is none.
+    ) -> Event | Merge | Rejected:
+        """Return the event or merge, or why there is none.
 
         `append_ts_ms` is when the log took the record: `ts` more than 5 s after it becomes it.
         Without an id of its own an event is named by its place; such ids sort as offsets do.
@@ -163,7 +167,8 @@ class EventDecoder:
                     and 0 < len(id_) <= ID_BYTES_MAX
                 ):
                     return _event(wire, role, partition, offset, append_ts_ms, epoch)
-                return Event(id_, user, item, type_, ts, (worth or 0.0) + 0.0)
+                merged = wire.merged_from is not None
+                return Event(id_, user, item, type_, ts, (worth or 0.0) + 0.0, merged)
         return _event(wire, role, partition, offset, append_ts_ms, epoch)
 
     def _slowly(self, value: bytes) -> "_Loose | Rejected":
@@ -181,8 +186,8 @@ class EventDecoder:
 class Decode(Protocol):
     """Turns a record of an event topic into an event."""
 
-    def __call__(self, record: Record, topic_id: str = "") -> Event | Rejected:
-        """Return the event, or why there is none; never raises."""
+    def __call__(self, record: Record, topic_id: str = "") -> Event | Merge | Rejected:
+        """Return the event or merge, or why there is none; never raises."""
 
 
 def record_decoder(settings: Settings) -> Decode:
@@ -194,7 +199,7 @@ def record_decoder(settings: Settings) -> Decode:
     def epoch(topic_id: str) -> str:
         return blake2b(topic_id.encode(), digest_size=2).hexdigest() if topic_id else ""
 
-    def decode_record(record: Record, topic_id: str = "") -> Event | Rejected:
+    def decode_record(record: Record, topic_id: str = "") -> Event | Merge | Rejected:
         return decode(
             record.value,
             roles[record.topic],
@@ -216,6 +221,8 @@ class _Loose(msgspec.Struct, gc=False):
     type: Scalar
     value: Scalar
     id: Scalar
+    into: Scalar
+    merged_from: Scalar
     v: Scalar
 
 
@@ -242,35 +249,41 @@ def _event(
     offset: int,
     append_ts_ms: int,
     epoch: str,
-) -> Event | Rejected:
-    """Return the event of decoded fields: every rule, in the order in which faults are named."""
+) -> Event | Merge | Rejected:
+    """Return what decoded fields say: every rule, in the order in which faults are named."""
     if wire.v is not None and (type(wire.v) is not int or wire.v != VERSION):
         return Rejected("unknown-version")
     if wire.user is None:
         return Rejected("missing-user")
-    if wire.item is None:
-        return Rejected("missing-item")
     type_ = DEFAULT_TYPES[role] if wire.type is None else wire.type
+    merging = type_ == MERGE
+    if wire.item is None and not merging:
+        return Rejected("missing-item")
     if type_ is None:
         return Rejected("missing-type")
     if wire.ts is None:
         return Rejected("missing-ts")
     if (user := valid_id(wire.user)) is None:
         return Rejected("bad-user")
-    if (item := valid_id(wire.item)) is None:
-        return Rejected("bad-item")
+    if merging and wire.into is None:
+        return Rejected("missing-into")
+    if (item := valid_id(wire.into if merging else wire.item)) is None:
+        return Rejected("bad-into" if merging else "bad-item")
     given = f"{role[0]}{epoch}{partition:x}.{offset:012x}" if wire.id is None else wire.id
     if (id_ := valid_id(given)) is None:
         return Rejected("bad-id")
-    if not isinstance(type_, str) or type_ not in TYPE_CODES:
+    if not isinstance(type_, str) or not (merging or type_ in TYPE_CODES):
         return Rejected("unknown-type")
     if (ts := clamped_ts_ms(wire.ts, append_ts_ms)) is None:
         return Rejected("bad-ts")
-    if wire.value is None:
-        return Rejected("missing-value") if type_ == "rating" else Event(id_, user, item, type_, ts)
-    if (value := finite(wire.value)) is None:
+    if merging:
+        return Merge(id_, user, item, ts)
+    if wire.value is None and type_ == "rating":
+        return Rejected("missing-value")
+    if (value := finite(0.0 if wire.value is None else wire.value)) is None:
         return Rejected("bad-value")
-    return Event(id_, user, item, type_, ts, value)
+    merged = wire.merged_from is not None and wire.merged_from is not False
+    return Event(id_, user, item, type_, ts, value, merged)
 
 
 def _too_deep(value: bytes) -> bool:

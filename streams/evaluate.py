@@ -174,7 +174,7 @@ class _Replay:
             started = time.thread_time_ns()
             taught = asked[-1].request.taught if asked and asked[-1].place == n else None
             taught = taught or self._recommender.taught(person.profile)
-            interaction = interaction_of(event, taught, self._settings, 0, n)
+            interaction = interaction_of(event, person.profile, taught, self._settings, 0, n)
             if person.profile.add(event, self._settings.profile) == "new":
                 interactions.append(interaction)
             learnt_ns += time.thread_time_ns() - started

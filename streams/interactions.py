@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from millstream.models.event import Event
+from millstream.models.event import Event, event_key
 from millstream.models.interaction import (
     BATCH_BYTES,
     FORMAT,
@@ -11,18 +11,23 @@ from millstream.models.interaction import (
     encode_batch,
     hash64,
 )
-from millstream.models.profile import Taught
+from millstream.models.profile import Profile
+from millstream.models.teaching import Taught
 from millstream.streams.settings import Settings
 
 
 def interaction_of(
-    event: Event, taught: Taught, settings: Settings, partition: int, offset: int
+    event: Event, before: Profile, taught: Taught, settings: Settings, partition: int, offset: int
 ) -> Interaction:
     """Return an event with the history it followed.
 
-    `taught` is what its user's profile taught before it; of that, what was done by its time.
+    `taught` is what its user's profile taught `before` it; of that, what was done by its time.
+    A merged event teaches nothing: it was learnt from when the guest did it. What is beyond the
+    caps does not either.
     """
-    weight = settings.weights.weight(event.type, event.value)
+    weight = 0.0 if event.merged else settings.weights.weight(event.type, event.value)
+    if weight > 0.0 and before.is_capped(event.item, event.ts, settings.caps):
+        weight = 0.0
     items, worth, when = taught if weight > 0.0 else ([], [], [])
     if items and (when[0] > event.ts or event.item in items):
         kept = [n for n, ts in enumerate(when) if ts <= event.ts and items[n] != event.item]
@@ -35,7 +40,7 @@ def interaction_of(
         partition,
         offset,
         hash64(event.user, user_key),
-        hash64(event.id, user_key),
+        hash64(event_key(event.id).decode(), user_key),
         event.item,
         weight,
         event.ts,

@@ -1,8 +1,9 @@
 """RECOMMEND: events in, profiles and lists out. The order of a batch is what loses nothing.
 
 A batch is (a) published as interactions and acknowledged, (b) written as profile and list of each
-user by compare-and-set, (c) noted in progress. A crash between any two repeats work and changes
-nothing: the profile is a set, and LEARN skips source offsets it has folded.
+user by compare-and-set, (c) noted in progress. Copies of what a merged guest does are published
+before (b) too. A crash between any two repeats work and changes nothing: the profile is a set, a
+copy has its event's id, and LEARN skips source offsets it has folded.
 """
 
 import time
@@ -12,19 +13,23 @@ from itertools import islice
 from typing import Final
 
 from millstream.exporters.store import Store, UserWrite
-from millstream.models.event import Event
+from millstream.models.event import Event, Merge
 from millstream.models.interaction import Interaction
-from millstream.models.profile import VERSION_BYTES, Profile, Taught
+from millstream.models.packed import VERSION_BYTES
+from millstream.models.profile import Added, Profile
 from millstream.models.recommender import Recommender, Request
+from millstream.models.teaching import Taught
 from millstream.streams.cache import ProfileCache
+from millstream.streams.copies import Copies
 from millstream.streams.dead_letters import DeadLetters
-from millstream.streams.decode import Decode
+from millstream.streams.decode import Decode, Rejected
 from millstream.streams.errors import MillstreamError
 from millstream.streams.interactions import interaction_of, records_of
-from millstream.streams.listing import Listing, encode_listing, listing_id
+from millstream.streams.list_maker import ListMaker
 from millstream.streams.log import Log, Message, Record
 from millstream.streams.patience import Patience
 from millstream.streams.positions import Partition, Positions
+from millstream.streams.renewals import Renewals
 from millstream.streams.replica import Replica
 from millstream.streams.settings import EVENT_ROLES, Settings
 
@@ -63,6 +68,8 @@ class _Touched:
     profile: Profile
     offsets: dict[str, int] = field(default_factory=dict)
     taught: Taught | None = None  # what the profile teaches, while that is known
+    into: str | None = None  # into whom the stored profile was merged
+    told: frozenset[bytes] = frozenset()  # keys of the events it keeps, that `into` has too
 
 
 class RecommendCore:
@@ -86,21 +93,24 @@ class RecommendCore:
         self.cache = ProfileCache(settings.worker.cache_users)
         self._log = log
         self._store = store
-        self._recommender = recommender
+        self._lists = ListMaker(settings, replica, recommender)
+        self.renewals = Renewals(settings, log, store, self._lists, decode, patience, clock_ms)
         self._decode = decode
         self._patience = patience
         self._clock_ms = clock_ms
         self._failpoint = failpoint
         self._dead_letters = DeadLetters(settings)
+        self._copies = Copies(settings)
         self._roles = {settings.topics.name(role): role for role in EVENT_ROLES}
         self._interactions = settings.topics.name("interactions")
-        self._settings_hash = settings.shape_hash()
 
     def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Own exactly these partitions; return where each goes on."""
         owned = list(partitions)
         self.cache.clear()
-        return self.positions.take(owned)
+        begins = self.positions.take(owned)
+        self.renewals.assign(begins)
+        return begins
 
     def apply(self, records: Iterable[Record]) -> Report:
         """Apply records, each once and in order, in batches; returns when all is stored."""
@@ -127,7 +137,7 @@ class RecommendCore:
         events = [
             (record, event)
             for record, event in zip(batch, decoded, strict=True)
-            if isinstance(event, Event)
+            if not isinstance(event, Rejected)
         ]
         letters = self._dead_letters.take(batch, decoded, report.rejects)
         watch.lap("decode")
@@ -154,14 +164,11 @@ class RecommendCore:
         if missing:
             stored = self._patience.call(lambda: self._store.profiles(missing))
             cached.update(zip(missing, stored, strict=True))
-        return {
-            user: _Touched(packed[:VERSION_BYTES] if packed else b"", Profile.unpack(packed))
-            for user, packed in cached.items()
-        }
+        return {user: _touched(packed) for user, packed in cached.items()}
 
     def _merge(
         self,
-        events: Sequence[tuple[Record, Event]],
+        events: Sequence[tuple[Record, Event | Merge]],
         touched: dict[str, _Touched],
         report: Report,
     ) -> list[tuple[str, Interaction]]:
@@ -169,27 +176,33 @@ class RecommendCore:
         published: list[tuple[str, Interaction]] = []
         for record, event in events:
             user = touched[event.user]
-            outcome = self._add(record, event, user, published)
-            report.count(event.type, outcome)
+            if isinstance(event, Merge):
+                outcome = user.profile.add_merge(event)
+            else:
+                outcome = self._add(record, event, user, published)
+            report.count(event.type, "applied" if outcome == "new" else outcome)
             user.offsets |= self._offsets(record.partition)
         return published
 
     def _add(
         self, record: Record, event: Event, user: _Touched, published: list[tuple[str, Interaction]]
-    ) -> str:
+    ) -> Added:
         """Add one event to its user's profile, and to `published` if it is new."""
         profile, most = user.profile, self.settings.model.history_max
         before = user.taught or profile.taught(self.settings.weights, most)
         length = len(profile.items)
+        place = record.partition, record.offset
+        interaction = interaction_of(event, profile, before, self.settings, *place)
         outcome = profile.add(event, self.settings.profile)
         user.taught = None
         if outcome != "new":
             return outcome
-        interaction = interaction_of(event, before, self.settings, record.partition, record.offset)
         published.append((self.positions.topic_id(record.topic), interaction))
         if len(profile.items) > length:
-            user.taught = profile.taught_after(event, interaction.weight, before, most)
-        return "applied"
+            user.taught = profile.taught_after(event, before, self.settings.weights, most)
+        elif event.type == "impression":
+            user.taught = before
+        return outcome
 
     def _offsets(self, partition: int) -> dict[str, int]:
         """Return the next offsets of this partition of every event topic we own."""
@@ -209,10 +222,24 @@ class RecommendCore:
             messages = [Message(None, value) for value in records_of(interactions)]
             self._patience.call(lambda: self._log.append(self._interactions, messages))
 
+    def _tell_of_guests(self, touched: Mapping[str, _Touched]) -> None:
+        """Publish, under the person, what a merged guest's profile will keep and did not."""
+        copies: list[Message] = []
+        for name, user in touched.items():
+            mark = user.profile.mark
+            if mark is not None:
+                known = user.told if mark[2] == user.into else ()
+                copies += self._copies.due(name, user.profile, known)
+        if copies:
+            self._patience.call(lambda: self._log.append(self._copies.topic, copies))
+            self._failpoint("recommend.copied")
+
     def _write(self, touched: dict[str, _Touched], report: Report, watch: "_Stopwatch") -> None:
         """Rank and write every touched user; who conflicts is loaded, merged, ranked again."""
         waiting = touched
         for _ in range(CONFLICT_TRIES):
+            self._tell_of_guests(waiting)
+            watch.lap("publish")
             writes = self._rank(waiting)
             watch.lap("rank")
             done = self._patience.call(lambda: self._store.write_users(writes))  # noqa: B023
@@ -224,6 +251,7 @@ class RecommendCore:
                     report.lists += 1
                 else:
                     self.cache.drop(write.user)
+            self.renewals.active(w.user for w, ok in zip(writes, done, strict=True) if ok)
             lost = [write.user for write, ok in zip(writes, done, strict=True) if not ok]
             if not lost:
                 return
@@ -246,23 +274,12 @@ class RecommendCore:
         requests = [
             Request(name, user.profile, made_at, user.taught) for name, user in touched.items()
         ]
-        ranked = self._recommender.rank(requests, self.replica.catalogue)
-        model, catalogue = self.replica.model.offset, list(self.replica.catalogue.versions)
-        writes = []
-        for (name, user), listed in zip(touched.items(), ranked, strict=True):
-            packed = user.profile.pack()
-            listing = Listing(
-                listing_id(name, packed[:VERSION_BYTES], model, made_at),
-                name,
-                made_at,
-                user.profile.as_of,
-                model,
-                self._settings_hash,
-                catalogue,
-                listed,
-            )
-            writes.append(UserWrite(name, user.expected, packed, encode_listing(listing)))
-        return writes
+        profiles = [user.profile.pack() for user in touched.values()]
+        lists = self._lists.make(requests, [packed[:VERSION_BYTES] for packed in profiles])
+        return [
+            UserWrite(name, user.expected, packed, listing)
+            for (name, user), packed, listing in zip(touched.items(), profiles, lists, strict=True)
+        ]
 
     def _furthest(
         self, kept: Mapping[str, int], offsets: Mapping[str, int], ends: dict[str, int]
@@ -283,6 +300,15 @@ class RecommendCore:
             if kept[slot] <= ends[slot]:
                 furthest[slot] = kept[slot]
         return furthest
+
+
+def _touched(packed: bytes | None) -> _Touched:
+    """Return a user as stored."""
+    profile = Profile.unpack(packed)
+    user = _Touched(packed[:VERSION_BYTES] if packed else b"", profile)
+    if profile.mark is not None:
+        user.into, user.told = profile.mark[2], profile.kept_keys()
+    return user
 
 
 class _Stopwatch:

@@ -19,6 +19,8 @@ from millstream.streams.settings import EVENT_ROLES, Settings
 STALLED_S = 60.0
 SWEEP_AFTER_S = 10.0
 """Under load a consumer hands over a megabyte of one partition while the others wait their turn."""
+RENEWALS_A_TICK = 4
+"""Steps of a few lists each; whether events wait is asked before every one."""
 DIGEST_SHARE = 0.01
 """Share of a core that digests may cost; a large model is digested less often."""
 
@@ -67,7 +69,7 @@ class RecommendJob:
         self._digest_at = 0.0
         self._digested = -1
         self._seen = {"applied": 0, "dropped": 0, "gaps": 0, "removed": 0, "hits": 0, "misses": 0}
-        self._why = ""
+        self._quiet = False  # no records have come since the last idle moment
 
     @property
     def _replica(self) -> Replica:
@@ -96,14 +98,18 @@ class RecommendJob:
 
     def apply(self, records: Sequence[Record]) -> None:
         """Apply records and count what became of them."""
+        self._quiet = False
         started_ms = self._clock_ms()
         self._tell(self._core.apply(records))
         newest = max((r.timestamp_ms for r in records), default=started_ms)
         self._metrics.list_latency("queue", max(started_ms - newest, 0) / 1000)
 
     def idle(self) -> None:
-        """Keep the model fresh while no events come."""
+        """Keep the model fresh, and the lists of those for whom no events come."""
         self._patience.call(self._replica.catch_up)
+        if self._quiet and self._assigned:
+            self._renew()
+        self._quiet = True
         self._count_replica()
 
     def check(self) -> None:
@@ -152,7 +158,24 @@ class RecommendJob:
         try:
             self._write_digest()
         finally:
+            self._core.renewals.close()
             self._replica.close()
+
+    def _renew(self) -> None:
+        """Make old lists again, as long as no events wait."""
+        renewals = self._core.renewals
+        for _ in range(RENEWALS_A_TICK):
+            if not renewals.due():
+                renewals.look_back()
+                return
+            if self._events_wait():
+                return
+            self._metrics.lists_renewed(renewals.renew())
+
+    def _events_wait(self) -> bool:
+        owned = self._core.positions.owned()
+        ends = self._patience.call(lambda: self._log.bounds_of(owned))
+        return any(ends[tp][1] > offset for tp, offset in owned.items())
 
     def _write_digest(self) -> None:
         model = self._replica.model

@@ -6,9 +6,11 @@ from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
+from millstream.models.caps import CapParams
 from millstream.models.errors import ModelError
 from millstream.models.event import EventWeights
 from millstream.models.fusion import FusionParams
+from millstream.models.impressions import FatigueParams
 from millstream.models.profile import ProfileParams
 from millstream.models.registry import SOURCES, check_name, params_type, section_of
 
@@ -133,6 +135,8 @@ class FieldSettings(Section, frozen=True):
     session: FieldName = "session"
     list: FieldName = "list"
     surface: FieldName = "surface"
+    into: FieldName = "into"
+    merged_from: FieldName = "merged_from"
 
 
 class ModelSettings(Section, frozen=True):
@@ -167,6 +171,7 @@ class ListSettings(Section, frozen=True):
     repeats: bool = False
     diversity: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     ttl_days: Count = 400
+    renew_after_s: Annotated[float, msgspec.Meta(ge=0)] = 3600.0
 
 
 class WorkerSettings(Section, frozen=True):
@@ -205,11 +210,13 @@ class Settings(Section, frozen=True):
     topics: TopicSettings = TopicSettings()
     fields: FieldSettings = FieldSettings()
     weights: EventWeights = EventWeights()
+    caps: CapParams = CapParams()
     profile: ProfileParams = ProfileParams()
     model: ModelSettings = ModelSettings()
     sources: dict[str, msgspec.Struct] = {}  # by name; one that is not here has its defaults
     fusion: FusionParams = FusionParams()
     list: ListSettings = ListSettings()
+    fatigue: FatigueParams = FatigueParams()
     worker: WorkerSettings = WorkerSettings()
     learn: LearnSettings = LearnSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -249,7 +256,7 @@ class Settings(Section, frozen=True):
             "diversity": self.list.diversity,
             **{
                 name: self.section(name)
-                for name in ("profile", "fusion", *map(section_of, self.model.sources))
+                for name in ("caps", "profile", "fusion", "fatigue", *map(section_of, self.model.sources))
             },
         }
         encoded = msgspec.json.encode(shaping, order="sorted")

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from millstream.exporters.metric_names import METRICS
-from millstream.models.event import EVENT_TYPES, EventWeights
+from millstream.models.event import EVENT_TYPES, MERGE, EventWeights
 from millstream.streams.audit import Audit
 from millstream.streams.cli import cli
 from millstream.streams.decode import REASONS
@@ -121,9 +121,9 @@ def test_every_page_stands_in_the_index() -> None:
 
 def test_the_page_on_events_has_every_type_with_its_weight() -> None:
     rows = {cells[0].strip("`"): cells[1] for cells in table(ROOT / "docs/events.md", "type")}
-    assert set(rows) == set(EVENT_TYPES)
+    assert set(rows) == {*EVENT_TYPES, MERGE}
     for type_, weight in rows.items():
-        if type_ != "rating":
+        if type_ not in ("rating", MERGE):
             assert float(weight) == EventWeights().weight(type_, 1.0), type_
 
 

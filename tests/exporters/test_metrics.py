@@ -11,7 +11,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from millstream.exporters.metric_names import METRICS, MetricName
 from millstream.exporters.metrics import WorkerMetrics
-from millstream.models.event import EVENT_TYPES
+from millstream.models.event import EVENT_TYPES, MERGE
 from millstream.streams.decode import REASONS
 from millstream.streams.item_message import ItemReason
 
@@ -129,7 +129,7 @@ def test_no_value_makes_a_new_series() -> None:
 
 
 def test_labels_are_those_of_events_and_of_rejections() -> None:
-    assert METRICS["millstream_events_total"].labels["type"] == (*EVENT_TYPES, "unknown")
+    assert METRICS["millstream_events_total"].labels["type"] == (*EVENT_TYPES, MERGE, "unknown")
     assert METRICS["millstream_rejects_total"].labels["reason"] == REASONS
     reasons = METRICS["millstream_item_rejects_total"].labels["reason"]
     assert reasons == get_args(ItemReason)

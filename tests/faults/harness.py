@@ -58,7 +58,7 @@ class Result:
 
 
 def events(seed: int, count: int, users: int = 600, items: int = 400) -> Iterator[Message]:
-    """Yield events of a made-up shop: repeats of ids, late ones and poison among them."""
+    """Yield events of a made-up shop: repeats of ids, late ones, log-ins and poison among them."""
     chance = random.Random(seed)
     sent: list[tuple[str, bytes]] = []
     for n in range(count):
@@ -68,6 +68,13 @@ def events(seed: int, count: int, users: int = 600, items: int = 400) -> Iterato
             yield Message(user.encode(), value)
             continue
         user = f"u{chance.randrange(users)}"
+        if 0.02 <= kind < 0.023:
+            into = f"u{chance.randrange(users)}"
+            merge = {"id": f"e{n:08d}", "user": user, "type": "merge", "into": into}
+            value = msgspec.json.encode({**merge, "ts": START_MS + 1000 * n})
+            sent.append((user, value))
+            yield Message(user.encode(), value)
+            continue
         item = f"m{min(int(chance.paretovariate(0.9)), items)}"
         late = chance.randrange(n + 1) if kind < 0.02 else n
         event = {"id": f"e{n:08d}", "user": user, "item": item, "ts": START_MS + 1000 * late}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.models.item_rows import ItemRows
-from millstream.models.profile import item_hash
+from millstream.models.seen import item_hash
 
 
 def placed(rows: ItemRows, *items: str) -> list[int]:

@@ -21,7 +21,7 @@ from millstream.models.interaction import (
     encode_batch,
     hash64,
 )
-from millstream.models.profile import item_hash
+from millstream.models.seen import item_hash
 from millstream.streams.listing import Listing, encode_listing
 from millstream.streams.log import Message, Record
 from millstream.streams.settings import ListSettings, ModelSettings

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from millstream.models.event import EVENT_TYPES, Event
+from millstream.models.event import EVENT_TYPES, Event, Merge
 from millstream.streams.decode import (
     DEPTH_MAX,
     REASONS,
@@ -36,11 +36,11 @@ GOOD: dict[str, object] = {
 
 def decoded(
     value: bytes | None, role: Role = "clicks", fields: FieldSettings | None = None
-) -> Event | Rejected:
+) -> Event | Merge | Rejected:
     return EventDecoder(fields).decode(value, role, 3, 1042, NOW)
 
 
-def changed(role: Role = "clicks", /, **fields: object) -> Event | Rejected:
+def changed(role: Role = "clicks", /, **fields: object) -> Event | Merge | Rejected:
     event = {name: value for name, value in (GOOD | fields).items() if value != "ABSENT"}
     return decoded(json.dumps(event).encode(), role)
 
@@ -69,6 +69,23 @@ def test_feedback_needs_a_type() -> None:
 @pytest.mark.parametrize("type_", EVENT_TYPES)
 def test_every_type_is_taken_on_every_topic(type_: str) -> None:
     assert isinstance(changed("feedback", type=type_), Event)
+
+
+@pytest.mark.parametrize("role", ["clicks", "feedback"])
+def test_a_merge_needs_no_item_and_says_into_whom(role: Role) -> None:
+    expected = Merge("e-91", "u7", "ann", NOW - 1000)
+    assert changed(role, type="merge", into="ann", item="ABSENT", value="ABSENT") == expected
+    assert changed(role, type="merge", into="ann") == expected
+    assert changed(role, type="merge", into=12, item=None) == Merge("e-91", "u7", "12", NOW - 1000)
+
+
+@pytest.mark.parametrize(
+    ("given", "merged"), [("g-1", True), (7, True), (True, True), (None, False), (False, False)]
+)
+def test_a_guests_event_told_again_is_marked(given: object, merged: bool) -> None:
+    assert changed(merged_from=given) == Event(
+        "e-91", "u7", "m42", "click", NOW - 1000, 1.0, merged
+    )
 
 
 def test_an_event_without_an_id_is_named_by_its_place_and_such_ids_sort_as_offsets() -> None:
@@ -117,6 +134,11 @@ def test_time_is_ms_or_iso_and_the_future_is_clamped_to_when_the_log_took_it(
         ({"item": None}, "missing-item"),
         ({"ts": None}, "missing-ts"),
         ({"type": "rating", "value": None}, "missing-value"),
+        ({"type": "merge"}, "missing-into"),
+        ({"type": "merge", "into": "ann", "item": None, "user": ""}, "bad-user"),
+        ({"type": "merge", "into": "a\nb"}, "bad-into"),
+        ({"type": "merge", "into": [1]}, "bad-into"),
+        ({"type": "merge", "into": "ann", "ts": "then"}, "bad-ts"),
         ({"user": ""}, "bad-user"),
         ({"user": "a" * (ID_BYTES_MAX + 1)}, "bad-user"),
         ({"user": "é" * (ID_BYTES_MAX // 2 + 1)}, "bad-user"),
@@ -252,17 +274,19 @@ def test_hostile_bytes_are_refused_quickly(value: bytes) -> None:
     assert time.perf_counter() - began < 0.25
 
 
-def check(outcome: Event | Rejected) -> None:
+def check(outcome: Event | Merge | Rejected) -> None:
     if isinstance(outcome, Rejected):
         assert outcome.reason in REASONS
         return
-    for id_ in (outcome.id, outcome.user, outcome.item):
+    target = outcome.into if isinstance(outcome, Merge) else outcome.item
+    for id_ in (outcome.id, outcome.user, target):
         assert 1 <= len(id_.encode()) <= ID_BYTES_MAX
         assert unicodedata.is_normalized("NFC", id_)
         assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in id_)
     assert 100_000_000_000 <= outcome.ts <= NOW + 5000
-    assert abs(outcome.value) < float("inf")
-    assert outcome.type in EVENT_TYPES
+    if isinstance(outcome, Event):
+        assert abs(outcome.value) < float("inf")
+        assert outcome.type in EVENT_TYPES
 
 
 @given(st.binary(max_size=300))
@@ -279,7 +303,7 @@ scalars = (
     | st.text(alphabet=st.characters(), max_size=140)
 )
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=5)
-names = st.sampled_from(["user", "item", "ts", "type", "value", "id", "v", "session"])
+names = st.sampled_from(["user", "item", "ts", "type", "value", "id", "v", "into", "merged_from"])
 
 
 @given(st.dictionaries(names, values), st.booleans(), st.sampled_from(["clicks", "feedback"]))

@@ -189,7 +189,7 @@ def expected_lists(settings: Settings) -> dict[str, list[tuple[str, float, str, 
     for n, event in enumerate(history()):
         profile = profiles.setdefault(event.user, Profile())
         before = profile.taught(settings.weights, settings.model.history_max)
-        one = interaction_of(event, before, settings, 0, n)
+        one = interaction_of(event, profile, before, settings, 0, n)
         profile.add(event, settings.profile)
         model.fold(n, InteractionBatch(FORMAT, ["-"], [one]), 0)
     catalogue = Catalogue()
@@ -287,3 +287,31 @@ def test_the_same_scenario_ends_in_the_same_lists_and_a_clean_audit(
 
 def applied(world: World) -> int:
     return sum(world.store.progress("recommend").values())
+
+
+def test_after_one_event_the_list_is_personal(tmp_path: Path) -> None:
+    """Two new people, one click each, on items of two tastes: two lists, each of its taste."""
+    settings = Settings(
+        data_dir=str(tmp_path),
+        topics=TopicSettings(event_partitions=1, item_partitions=1),
+        list=ListSettings(length=3),
+        learn=LearnSettings(frame_interval_ms=50),
+    )
+    tastes = (["a1", "a2", "a3", "a4"], ["b1", "b2", "b3", "b4"])
+    clicks = [
+        Event(f"{n}-{item}", f"u{n}", item, "click", START_MS + n)
+        for n in range(12)
+        for item in tastes[n % 2]
+    ]
+    new = [Event("n0", "ann", "a1", "click", START_MS), Event("n1", "bob", "b1", "click", START_MS)]
+    with embedded_world(settings, lambda _: None) as there:
+        publish(there, "clicks", clicks)
+        until(there, lambda: applied(there) == len(clicks), "RECOMMEND")
+        until(there, lambda: is_learnt(there), "LEARN and the replica")
+        publish(there, "clicks", new)
+        until(there, lambda: applied(there) == len(clicks) + 2, "the new lists")
+        for person, taste in zip(("ann", "bob"), tastes, strict=True):
+            value = there.store.listings([person])[0]
+            assert value is not None
+            entries = decode_listing(value).items
+            assert {entry.item for entry in entries} == set(taste[1:])

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from millstream.models.caps import CapParams
 from millstream.models.profile import ProfileParams
 from millstream.streams.learn import LearnCore, Superseded
 from millstream.streams.settings import LearnSettings, ModelSettings, WorkerSettings
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from millstream.streams.log import Record
 
 START_MS: Final = 1_700_000_000_000
-RECOMMEND_FAILPOINTS: Final = ("recommend.published", "recommend.written")
+RECOMMEND_FAILPOINTS: Final = ("recommend.published", "recommend.copied", "recommend.written")
+ROUNDS_MAX: Final = 12
+"""A copy of a copy comes a round later; four people's rings are told around long before this."""
 LEARN_FAILPOINTS: Final = ("learn.before-frame", "learn.after-frame", "snapshot.written")
 
 workers = st.integers(0, 1)
@@ -62,9 +65,15 @@ class Schedule(RuleBasedStateMachine):
         for item in items:
             fields: dict[str, Any] = {"ts": self.system.clock.ms - 1000 * late_s}
             if role == "feedback":
-                fields["type"] = ("like", "dislike", "hide", "purchase")[item % 4]
+                fields["type"] = ("like", "dislike", "hide", "impression", "purchase")[item % 5]
             sent = self.system.event(f"u{user}", f"m{item}", role=role, **fields)
             self.sent.append(sent)
+
+    @rule(guest=st.integers(0, 3), into=st.integers(0, 3), partition=workers)
+    def a_guest_logs_in(self, guest: int, into: int, partition: int) -> None:
+        """Whoever is whoever's guest, rings and oneself too, by any partition."""
+        fields: dict[str, Any] = {"type": "merge", "into": f"u{into}", "partition": partition}
+        self.sent.append(self.system.event(f"u{guest}", "-", role="feedback", **fields))
 
     @rule(n=st.integers(0, 10**6), partition=workers)
     def an_event_is_sent_again(self, n: int, partition: int) -> None:
@@ -178,9 +187,13 @@ class Schedule(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.system.failpoints.disarm()
-        self.system.work("last-1")
-        self.system.work("last-2")
+        self.system.work("last-0")
         found = self._expect_clean()
+        for n in range(1, ROUNDS_MAX):
+            self.system.work(f"last-{n}")
+            found = self._expect_clean()
+            if not found.waiting:
+                break
         assert found.waiting == 0, found.as_json()
         assert found.digests, "the last replicas have spoken"
 
@@ -224,7 +237,8 @@ def test_every_schedule_of_faults_ends_in_a_clean_audit(
             make_system(
                 worker=worker,
                 learn=learn,
-                profile=ProfileParams(events_max=4, seen_max=4),
+                profile=ProfileParams(events_max=4, seen_max=4, impressions_max=2),
+                caps=CapParams(user_per_hour=6, item_per_user=2),
                 model=ModelSettings(items_max=6, history_max=3),
             )
         )
