@@ -41,7 +41,7 @@ def run_peer(
         say(
             f"{name}: looking for {pins[0]}; the first time it is installed, into {cache / 'peers'}"
         )
-    packages = ensure_installed(name, pins, cache)
+    packages = ensure_installed(pins, cache)
     paths = [str(ROOT)] if packages is None else [str(packages), str(ROOT)]
     given = {"users": stream.users, "items": stream.items, "ts_ms": stream.ts_ms}
     done = subprocess.run(

@@ -16,25 +16,25 @@ class NotInstalled(Exception):
     """A peer's packages cannot be had here; the sentence says why."""
 
 
-def packages_of(name: str, pins: Sequence[str], cache: Path) -> Path:
-    """Return the folder of a peer's packages, which need not be there."""
+def packages_of(pins: Sequence[str], cache: Path) -> Path:
+    """Return the folder of pinned packages, the peer's own first; it need not be there."""
     # Compiled packages are of one Python; other pins are another folder.
     of = hashlib.sha256(" ".join((sys.version, *pins)).encode()).hexdigest()[:8]
-    return cache / "peers" / f"{name}-{of}"
+    return cache / "peers" / f"{pins[0].replace('==', '-')}-{of}"
 
 
-def ensure_installed(name: str, pins: Sequence[str], cache: Path) -> Path | None:
+def ensure_installed(pins: Sequence[str], cache: Path) -> Path | None:
     """Return the folder that holds the pinned packages, None when none are needed.
 
     It is made aside and renamed, so that it is there whole or not. Raises NotInstalled.
     """
     if not pins:
         return None
-    folder = packages_of(name, pins, cache)
+    folder = packages_of(pins, cache)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=folder.parent) as aside:
+    with tempfile.TemporaryDirectory(prefix="aside-", dir=folder.parent) as aside:
         made = Path(aside) / "packages"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--prefer-binary"]
         command += ["--disable-pip-version-check", "--target", str(made), *pins]

@@ -46,7 +46,22 @@ def _rtrec() -> Peer:
     return Slim()
 
 
+def _rtrec_light() -> Peer:
+    from benchmarks.peers.slim import Slim
+
+    return Slim(alpha=0.001)
+
+
 ARRAYS: Final = ("numpy==2.4.6", "scipy==1.17.1", "threadpoolctl==3.8.0", "tqdm==4.70.1")
+
+RTREC: Final = (
+    "rtrec==0.2.7",
+    "implicit==0.7.3",
+    "rectools-lightfm==1.17.3",
+    "pandas==2.3.3",
+    "scikit-learn==1.9.1",
+    *ARRAYS,
+)
 
 PEERS: Final[dict[str, Entry]] = {
     "pop": Entry("popularity, half-life 5,000 events", _pop),
@@ -55,16 +70,6 @@ PEERS: Final[dict[str, Entry]] = {
     "implicit": Entry(
         "implicit ALS, refitted every 2,000 events", _als, ("implicit==0.7.3", *ARRAYS)
     ),
-    "rtrec": Entry(
-        "rtrec SLIM, fitted every 500 events",
-        _rtrec,
-        (
-            "rtrec==0.2.7",
-            "implicit==0.7.3",
-            "rectools-lightfm==1.17.3",
-            "pandas==2.3.3",
-            "scikit-learn==1.9.1",
-            *ARRAYS,
-        ),
-    ),
+    "rtrec": Entry("rtrec SLIM as shipped, fitted every 500 events", _rtrec, RTREC),
+    "rtrec-light": Entry("rtrec SLIM, alpha .001 for .1", _rtrec_light, RTREC),
 }

@@ -2,7 +2,8 @@
 
 rtrec learns in small batches, the columns of the items that came: alone, an event would find no
 other item to learn from. Of batches of 200, 500 and 2,000 and of all columns every 2,000 events,
-500 served it best.
+500 served it best. Its default regularisation is the best of four on MovieLens (.110, with .001
+.080) and the worst on YooChoose (.070, with .001 .246; the first 16,000 events), so both are kept.
 """
 
 from collections.abc import Sequence
@@ -22,9 +23,9 @@ NEIGHBOURS: Final = 50
 class Slim:
     """`rtrec.models.SLIM`."""
 
-    def __init__(self) -> None:
-        """Start empty."""
-        self._model = SLIM(nn_feature_selection=NEIGHBOURS)
+    def __init__(self, alpha: float = 0.1) -> None:
+        """Start empty. `alpha` is the regularisation; .1 is rtrec's own."""
+        self._model = SLIM(nn_feature_selection=NEIGHBOURS, alpha=alpha)
         self._count = 0
 
     def score(self, user: int, history: Sequence[int], known: int) -> Scores:

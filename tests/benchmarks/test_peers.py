@@ -132,7 +132,7 @@ def test_a_peer_in_its_own_process_ranks_as_here() -> None:
 @pytest.mark.parametrize("name", [name for name, entry in PEERS.items() if entry.pins])
 def test_an_installed_peer_learns_which_items_go_together(name: str) -> None:
     # 40 s of installing are the benchmark's business; what it has installed is tried here.
-    if not packages_of(name, PEERS[name].pins, cache_dir()).is_dir():
+    if not packages_of(PEERS[name].pins, cache_dir()).is_dir():
         pytest.skip(f"not installed; python benchmarks/quality.py --peers {name} does that")
     # Each user takes the ten items of one of four shelves, in an order of their own.
     random, users, items = np.random.default_rng(2), list[int](), list[int]()
@@ -154,7 +154,7 @@ def test_a_peer_that_breaks_says_so(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_packages_that_cannot_be_had_leave_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(NotInstalled, match=r"[Ii]nvalid requirement"):
-        ensure_installed("x", ["no such thing!!"], tmp_path)
+        ensure_installed(["no such thing!!"], tmp_path)
     assert list((tmp_path / "peers").iterdir()) == []
 
 
