@@ -256,7 +256,13 @@ class Settings(Section, frozen=True):
             "diversity": self.list.diversity,
             **{
                 name: self.section(name)
-                for name in ("caps", "profile", "fusion", "fatigue", *map(section_of, self.model.sources))
+                for name in (
+                    "caps",
+                    "profile",
+                    "fusion",
+                    "fatigue",
+                    *map(section_of, self.model.sources),
+                )
             },
         }
         encoded = msgspec.json.encode(shaping, order="sorted")

@@ -110,7 +110,9 @@ def command(
     if report is not None:
         _check_writable(report)
     settings = changed(settings, changes)
-    asked = Asked(protocol, batch, every, seed, reading.positive, targets, reading.limit, list(changes))
+    asked = Asked(
+        protocol, batch, every, seed, reading.positive, targets, reading.limit, list(changes)
+    )
     table = read_events(source, replace(reading, targets=targets), settings.data_path, say)
     warm_up(settings)
     calm_collector()
