@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import missing
-from millstream.models.elementary import draw
+from millstream.models.elementary import draw, signed_log
 from millstream.models.fusion_kernels import (
     Doubles,
     Floats,
@@ -40,6 +40,8 @@ BUCKET_EDGES: Final = (0, 2, 8, 30)
 """A bucket ends at so many items of history; the first, of none, is not learned."""
 STRANGERS: Final = "pop"
 """The feature by which those without a history are served."""
+MEAN_OF: Final = 0.001
+"""What the newest weights count in the running mean of the network's."""
 SESSION_MS: Final = 30 * 60 * 1000
 CONTEXT: Final = 3
 """Inputs of the network beside the features: history, session, linear score below the best."""
@@ -55,9 +57,9 @@ class FusionParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prior: Annotated[float, msgspec.Meta(gt=0)] = 100.0
     top: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 50
     hidden: Annotated[int, msgspec.Meta(ge=0, le=256, multiple_of=8)] = 32
-    rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.001
+    rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.003
     decay: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0001
-    replays: Annotated[int, msgspec.Meta(ge=0, le=100)] = 2
+    replays: Annotated[int, msgspec.Meta(ge=0, le=100)] = 1
     memory: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
 
 
@@ -129,7 +131,8 @@ class Fusion:
         self.into: Floats = random.normal(0, 0.45 / np.sqrt(inputs), (inputs, h)).astype(np.float32)
         self.bias: Floats = np.zeros(h, np.float32)
         self.out: Floats = np.zeros(h, np.float32)
-        self.moments: Floats = np.zeros((2, inputs * h + 2 * h), np.float32)
+        self.path: Floats = np.concatenate((self.into.ravel(), self.bias, self.out))
+        self.moments: Floats = np.zeros((2, len(self.path)), np.float32)
         self.steps = np.zeros(2, np.int64)  # choices kept in memory so far; steps of Adam
         self._memory = _Memory(params, inputs)
         self._seed = seed
@@ -198,6 +201,7 @@ class Fusion:
             self.into,
             self.bias,
             self.out,
+            self.path,
             self.moments,
             self.steps,
             *self._memory.opened(),
@@ -241,6 +245,7 @@ class Fusion:
         return self.read_arrays() | {
             "own_curvature": self.own_curvature,
             "shared_curvature": self.shared_curvature,
+            "path": self.path,
             "moments": self.moments,
             "steps": self.steps,
             **self._memory.arrays(),
@@ -252,6 +257,7 @@ class Fusion:
         if "steps" in arrays:
             self.own_curvature = np.array(arrays["own_curvature"], np.float64)
             self.shared_curvature = np.array(arrays["shared_curvature"], np.float64)
+            self.path = np.array(arrays["path"], np.float32)
             self.moments = np.array(arrays["moments"], np.float32)
             self.steps = np.array(arrays["steps"], np.int64)
             self._memory.load(arrays)
@@ -294,8 +300,10 @@ def _read_contexts(
             if ts_ms[begin + session - 1] - ts_ms[begin + session] >= SESSION_MS:
                 break
             session += 1
-        context[b, 0] = min(np.log1p(n) / 3.0, 2.0) - 1.0
-        context[b, 1] = min(np.log1p(session) / 3.0, 2.0) - 1.0
+        context[b, 0], context[b, 1] = n, session
+        signed_log(context[b])
+        for x in range(2):
+            context[b, x] = min(context[b, x] / np.float32(3.0), np.float32(2.0)) - np.float32(1.0)
 
 
 @kernel
@@ -390,6 +398,7 @@ def _learn(
     into: Floats,
     bias: Floats,
     out: Floats,
+    path: Floats,
     moments: Floats,
     steps: npt.NDArray[np.int64],
     memory_inputs: npt.NDArray[np.float32],
@@ -413,8 +422,15 @@ def _learn(
     inputs = np.zeros((_by_four(top), len(into)), np.float32)
     hidden = np.empty((_by_four(top), units), np.float32)
     scores, places = np.empty(top, np.float32), np.empty(top, np.int32)
-    into_gradient = np.empty(into.shape, np.float32)
-    bias_gradient, out_gradient = np.empty(units, np.float32), np.empty(units, np.float32)
+    ends = into.size
+    walked_into, walked_bias = path[:ends].reshape(into.shape), path[ends : ends + units]
+    walked_out = path[ends + units :]
+    gradient = np.empty(len(path), np.float32)
+    into_gradient, bias_gradient = (
+        gradient[:ends].reshape(into.shape),
+        gradient[ends : ends + units],
+    )
+    out_gradient = gradient[ends + units :]
     for b in range(len(candidates)):
         n = standardise(candidates, features, b, listed, place, z)
         target = last_place(listed, n, chosen[b])
@@ -449,7 +465,7 @@ def _learn(
                 lifted, target = memory_choices[held, 0], memory_choices[held, 1]
                 scores[:lifted] = memory_scores[held, :lifted]
             counted = memory_scores[held, -1]
-            forward(inputs, lifted, into, bias, out, hidden, scores)
+            forward(inputs, lifted, walked_into, walked_bias, walked_out, hidden, scores)
             if turn == 0:
                 above[0, b] = _above(scores, lifted, target)
             probabilities(scores, lifted, p)
@@ -459,15 +475,18 @@ def _learn(
                 target,
                 p,
                 counted,
-                out,
+                walked_out,
                 hidden,
                 into_gradient,
                 bias_gradient,
                 out_gradient,
             )
             steps[1] += 1
-            ends = into.size
-            flat = moments[:, :ends]
-            adam(into.reshape(ends), into_gradient.reshape(ends), flat, steps[1], rate, decay)
-            adam(bias, bias_gradient, moments[:, ends : ends + units], steps[1], rate, 0.0)
-            adam(out, out_gradient, moments[:, ends + units :], steps[1], rate, decay)
+            adam(path, gradient, moments, steps[1], rate, decay)
+        share = np.float32(max(MEAN_OF, 1.0 / steps[0]))
+        flat = into.reshape(ends)
+        for x in range(ends):
+            flat[x] += share * (path[x] - flat[x])
+        for x in range(units):
+            bias[x] += share * (walked_bias[x] - bias[x])
+            out[x] += share * (walked_out[x] - out[x])

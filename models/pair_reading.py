@@ -156,10 +156,11 @@ def _score(
             short[k] = -ago / np.float32(near_short_s)
         exponential(soon[:timed])
         exponential(short[:timed])
-        floor = FLOOR
+        floor = FLOOR / FLOOR_DECAY
         steps[:] = 0.0
         for k in range(depth):
             row = rows[begin + k]
+            floor *= FLOOR_DECAY
             if row >= len(filled) or totals[row] <= 0.0:
                 continue
             root = np.float32(weights[begin + k] / np.sqrt(totals[row]))
@@ -186,7 +187,6 @@ def _score(
             _add(root * (soon[k] + floor), rule, out[5, b])
             _add(root * (soon[k] + floor), close, out[6, b])
             _add(root * (short[k] + floor), close, out[7, b])
-            floor *= FLOOR_DECAY
         start = min(depth, WALK_ITEMS)
         _walk(
             ids,
