@@ -53,7 +53,8 @@ class FusionParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     candidates_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 250
     learn: bool = True
-    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.25
+    sampled_from: Annotated[int, msgspec.Meta(ge=0)] = 100_000
     prior: Annotated[float, msgspec.Meta(gt=0)] = 100.0
     top: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 50
     hidden: Annotated[int, msgspec.Meta(ge=0, le=256, multiple_of=8)] = 32

@@ -100,24 +100,23 @@ def newton(
     A choice of less worth moves them less.
     """
     k = len(z)
-    mean, curved = np.zeros(k), np.zeros(k)
-    square = np.zeros((k, k))
-    mass = 0.0
     one = np.empty(k)
+    mean = np.dot(z[:, :n], p[:n])
+    likely = np.empty((k, n), np.float32)
+    roots = np.empty(n, np.float32)
+    mass = np.float32(0.0)
+    m = 0
     for q in range(n):
-        if p[q] < 1e-6:
-            continue
-        for x in range(k):
-            one[x] = z[x, q]
-            mean[x] += p[q] * one[x]
         if p[q] > CURVED_FROM:
             mass += p[q]
+            roots[m] = np.sqrt(p[q])
             for x in range(k):
-                weighed = p[q] * one[x]
-                curved[x] += weighed
-                for y in range(k):
-                    square[x, y] += weighed * one[y]
-    if mass > 0.0:
+                likely[x, m] = z[x, q] * roots[m]
+            m += 1
+    if m > 0:
+        chosen = np.ascontiguousarray(likely[:, :m])
+        square = np.dot(chosen, chosen.T)
+        curved = np.dot(chosen, roots[:m])
         for x in range(k):
             for y in range(k):
                 covariance = worth * (square[x, y] - curved[x] * curved[y] / mass)
@@ -161,20 +160,13 @@ def forward(
 ) -> None:
     """Add the network's word to the scores of n candidates; inputs (n, D), hidden (n, H) work.
 
-    softsign(inputs `into` + bias) . out; softsign ranks as tanh does and costs a tenth. D is a
-    multiple of 4: four inputs at a time.
+    softsign(inputs `into` + bias) . out; softsign ranks as tanh does and costs a tenth.
     """
-    d, h = into.shape
+    np.dot(inputs[:n], into, hidden[:n])
     for q in range(n):
         unit = hidden[q]
-        for x in range(h):
-            unit[x] = bias[x]
-        for k in range(0, d, 4):
-            w0, w1, w2, w3 = into[k], into[k + 1], into[k + 2], into[k + 3]
-            i0, i1, i2, i3 = inputs[q, k], inputs[q, k + 1], inputs[q, k + 2], inputs[q, k + 3]
-            for x in range(h):
-                unit[x] += (i0 * w0[x] + i1 * w1[x]) + (i2 * w2[x] + i3 * w3[x])
-        for x in range(h):
+        for x in range(len(bias)):
+            unit[x] += bias[x]
             unit[x] = unit[x] / (ONE + abs(unit[x]))
         scores[q] += dot(out, unit)
 
@@ -194,31 +186,19 @@ def backward(
 ) -> None:
     """Write the gradient of the target's log-probability, after `forward` and the softmax `p`.
 
-    Overwrites `hidden` and, behind the n-th, up to three rows of it and of `inputs`, which must
-    have them: four candidates at a time.
+    Overwrites `hidden`.
     """
-    d, h = into_gradient.shape
-    into_gradient[:] = 0.0
     bias_gradient[:] = 0.0
     out_gradient[:] = 0.0
     for q in range(n):
         miss = np.float32(worth) * ((ONE if q == target else np.float32(0.0)) - p[q])
         unit = hidden[q]
-        for x in range(h):
+        for x in range(len(out)):
             out_gradient[x] += miss * unit[x]
             rest = ONE - abs(unit[x])
             unit[x] = miss * out[x] * rest * rest
             bias_gradient[x] += unit[x]
-    for q in range(n, (n + 3) // 4 * 4):
-        hidden[q] = 0.0
-        inputs[q] = 0.0
-    for k in range(d):
-        gradient = into_gradient[k]
-        for q in range(0, n, 4):
-            s0, s1, s2, s3 = hidden[q], hidden[q + 1], hidden[q + 2], hidden[q + 3]
-            i0, i1, i2, i3 = inputs[q, k], inputs[q + 1, k], inputs[q + 2, k], inputs[q + 3, k]
-            for x in range(h):
-                gradient[x] += (i0 * s0[x] + i1 * s1[x]) + (i2 * s2[x] + i3 * s3[x])
+    np.dot(inputs[:n].T, hidden[:n], into_gradient)
 
 
 @kernel

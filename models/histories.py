@@ -94,21 +94,27 @@ class Steps:
         )
 
 
-def histories_before(steps: Steps, at: npt.NDArray[np.int64]) -> Histories:
-    """Return the histories that some steps followed, each as of its step's time."""
-    if len(at) == len(steps):
-        ptr = steps.ptr
-        rows, weights, ts_ms = steps.history, steps.history_weights, steps.history_ts_ms
-    else:
-        ptr = np.zeros(len(at) + 1, np.int64)
-        np.cumsum(np.diff(steps.ptr)[at], out=ptr[1:])
-        flat = np.arange(ptr[-1]) + np.repeat(steps.ptr[at] - ptr[:-1], np.diff(ptr))
-        rows, weights, ts_ms = (
-            steps.history[flat],
-            steps.history_weights[flat],
-            steps.history_ts_ms[flat],
-        )
-    return Histories(ptr, rows, weights, ts_ms, steps.ts_ms[at], steps.users[at])
+def histories_before(steps: Steps) -> Histories:
+    """Return the histories that the steps followed, each as of its step's time."""
+    weights, ts_ms = steps.history_weights, steps.history_ts_ms
+    return Histories(steps.ptr, steps.history, weights, ts_ms, steps.ts_ms, steps.users)
+
+
+def picked(histories: Histories, at: npt.NDArray[np.int64]) -> Histories:
+    """Return the histories of some users, in this order."""
+    if len(at) == len(histories) and np.array_equal(at, np.arange(len(at))):
+        return histories
+    ptr = np.zeros(len(at) + 1, np.int64)
+    np.cumsum(np.diff(histories.ptr)[at], out=ptr[1:])
+    flat = np.arange(ptr[-1]) + np.repeat(histories.ptr[at] - ptr[:-1], np.diff(ptr))
+    return Histories(
+        ptr,
+        histories.rows[flat],
+        histories.weights[flat],
+        histories.ts_ms[flat],
+        histories.now_ms[at],
+        histories.users[at],
+    )
 
 
 def one_of(histories: Histories, b: int) -> Histories:

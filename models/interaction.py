@@ -32,6 +32,7 @@ class Interaction(msgspec.Struct, array_like=True, gc=False):
     history: list[str]
     history_weights: list[float]
     history_ages: list[int]
+    again: bool = False  # the person had met the item before
 
 
 class InteractionBatch(msgspec.Struct, array_like=True, gc=False):

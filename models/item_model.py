@@ -6,7 +6,7 @@ Both hold the same rows and the same sources, and at a frame's end the same `dig
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from millstream.models.frame import (
     unpack_array,
 )
 from millstream.models.fusion import Fusion, FusionParams
-from millstream.models.histories import Histories, Rows, Steps, histories_before
+from millstream.models.histories import Histories, Rows, Scores, Steps, histories_before, picked
 from millstream.models.interaction import Interaction, InteractionBatch
 from millstream.models.item_rows import FREED_SHARE, ItemRows
 from millstream.models.repeats import Repeats
@@ -72,6 +72,15 @@ class ItemModel:
                 source.forget(rows)
 
 
+class Scored(NamedTuple):
+    """What this very model said before interactions of these source offsets, one row each."""
+
+    offsets: Sequence[int]
+    histories: Histories
+    candidates: Rows  # (B, C)
+    features: Scores  # (K, B, C)
+
+
 @dataclass(slots=True)
 class Folded:
     """What became of the interactions of one record."""
@@ -96,9 +105,17 @@ class LearnedModel(ItemModel):
     """The fold of `interactions`: state(o) is a function of settings, seed and records [0, o)."""
 
     def __init__(
-        self, sources: Sequence[tuple[Source, int]], fusion: FusionParams, items_max: int, seed: int
+        self,
+        sources: Sequence[tuple[Source, int]],
+        fusion: FusionParams,
+        items_max: int,
+        seed: int,
+        *,
+        repeat: bool = False,
     ) -> None:
+        """`repeat`: people are listed what they had before, too."""
         super().__init__(sources, fusion, items_max, seed)
+        self._repeat = repeat
         self._repeats = Repeats()
         self._used = np.zeros(64, np.int64)  # by row: number of the last step that met it
         self._steps = 0
@@ -107,11 +124,18 @@ class LearnedModel(ItemModel):
         self.watch: Callable[[Rows], None] = _unwatched
         """Is told what `Fusion.learn` returns of items new to the person; no part of the state."""
 
-    def fold(self, offset: int, batch: InteractionBatch | None, append_ts: int) -> Folded:
+    def fold(
+        self,
+        offset: int,
+        batch: InteractionBatch | None,
+        append_ts: int,
+        scored: Scored | None = None,
+    ) -> Folded:
         """Take in the record at `offset`; None, an unreadable one, only moves the offset.
 
         An interaction whose source offset is not above the highest met of its topic partition is
-        a repeat, as is one whose event id was met lately.
+        a repeat, as is one whose event id was met lately. With `scored` the fusion learns from
+        what the caller has scored of these interactions, and scores nothing itself.
         """
         folded = Folded()
         if batch is not None:
@@ -126,7 +150,7 @@ class LearnedModel(ItemModel):
                     fresh.append(interaction)
             folded.learnt = len(fresh)
             if fresh:
-                self._learn(fresh)
+                self._learn(fresh, scored)
         self.offset = offset + 1
         self.newest_ts = max(self.newest_ts, append_ts)
         return folded
@@ -207,7 +231,7 @@ class LearnedModel(ItemModel):
         self._repeats.load(partitions, highest.tolist(), recent)
         self._pending = _Pending(self.offset)
 
-    def _learn(self, fresh: Sequence[Interaction]) -> None:
+    def _learn(self, fresh: Sequence[Interaction], scored: Scored | None) -> None:
         rows = [self._row(interaction.item) for interaction in fresh]
         while len(self.rows) > len(self._used):
             self._used = np.concatenate((self._used, np.zeros_like(self._used)))
@@ -217,26 +241,46 @@ class LearnedModel(ItemModel):
         self._touched.update(dict.fromkeys(rows))
         steps = self._as_steps(fresh, rows)
         if self.fusion.params.learn:
-            self._learn_fusion(steps)
+            self._learn_fusion(fresh, steps, scored)
         for source in self.sources.values():
             source.learn(steps)
         self._pending.steps.append(steps)
         self._pending.bytes += 180 * len(steps) + 16 * len(steps.history)
 
-    def _learn_fusion(self, steps: Steps) -> None:
-        """Rank for a sample of these people as they were ranked for, and learn what they chose."""
-        numbers = np.arange(self._steps - len(steps), self._steps, dtype=np.uint64) * GOLDEN
-        drawn = (numbers >> np.uint64(11)) < np.uint64(self.fusion.params.sample * 2**53)
-        at = np.flatnonzero(drawn & (np.diff(steps.ptr) > 0))
-        if not len(at):
-            return
-        histories = histories_before(steps, at)
-        in_use = len(self.rows)
-        found = self.scorer.candidates(histories, histories.ptr, histories.rows, in_use)
-        features = self.scorer.score(histories, found)
-        chosen = steps.rows[at]
-        above = self.fusion.learn(features, found, histories, chosen, steps.weights[at])
-        self.watch(above[:, ~_met_before(histories, chosen)])
+    def _learn_fusion(
+        self, fresh: Sequence[Interaction], steps: Steps, scored: Scored | None
+    ) -> None:
+        """Rank for a sample of these people as they were ranked for, and learn what they chose.
+
+        What somebody had before is nothing that was listed, unless items repeat.
+        """
+        numbers = np.arange(self._steps - len(steps), self._steps, dtype=np.uint64)
+        wanted = (numbers * GOLDEN >> np.uint64(11)) < self._share(numbers)
+        wanted &= np.diff(steps.ptr) > 0
+        if not self._repeat:
+            wanted &= ~np.array([one.again for one in fresh], np.bool_)
+        if scored is None:
+            at = np.flatnonzero(wanted)
+            histories = picked(histories_before(steps), at)
+            ptr = histories.ptr if not self._repeat else np.zeros_like(histories.ptr)
+            found = self.scorer.candidates(histories, ptr, histories.rows, len(self.rows))
+            features = self.scorer.score(histories, found)
+        else:
+            number = {one.offset: n for n, one in enumerate(fresh)}
+            pairs = [(b, number[o]) for b, o in enumerate(scored.offsets) if o in number]
+            mine = np.array([b for b, n in pairs if wanted[n]], np.int64)
+            at = np.array([n for _, n in pairs if wanted[n]], np.int64)
+            histories = picked(scored.histories, mine)
+            found, features = scored.candidates[mine], scored.features[:, mine]
+        if len(at):
+            chosen = steps.rows[at]
+            above = self.fusion.learn(features, found, histories, chosen, steps.weights[at])
+            self.watch(above[:, ~_met_before(histories, chosen)])
+
+    def _share(self, numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """Return below which of 2^53 a step's draw must be for the fusion to learn from it."""
+        p = self.fusion.params
+        return np.where(numbers < p.sampled_from, 2**53, int(p.sample * 2**53)).astype(np.uint64)
 
     def _row(self, item: str) -> int:
         row = self.rows.row(item)

@@ -12,7 +12,7 @@ from millstream.models.catalogue import Catalogue
 from millstream.models.diversity import Places, diversify
 from millstream.models.event import EventWeights
 from millstream.models.fusion import Ranked
-from millstream.models.histories import Histories, Rows
+from millstream.models.histories import Histories, Rows, Scores
 from millstream.models.impressions import NO_FATIGUE, FatigueParams
 from millstream.models.interaction import hash64
 from millstream.models.item_model import ItemModel
@@ -94,7 +94,8 @@ class Recommender:
             return [[] for _ in requests]
         histories = self.histories(requests)
         rows = self.candidates(requests, histories, catalogue)
-        return self._entries(histories, self.listed(histories, rows))
+        features = self.features(histories, rows)
+        return self._entries(histories, self.listed(histories, rows, features))
 
     def taught(self, profile: Profile) -> Taught:
         """Return what a profile teaches, as far as it is read."""
@@ -148,20 +149,23 @@ class Recommender:
                 found[b, np.isin(rows.hashes[found[b]], hashes)] = -1
         return found
 
-    def fuse(self, histories: Histories, found: Rows, n: int) -> Ranked:
+    def features(self, histories: Histories, found: Rows) -> Scores:
+        """Return what the sources say of the candidates (B, C), (K, B, C)."""
+        return self.model.scorer.score(histories, found)
+
+    def fuse(self, histories: Histories, found: Rows, features: Scores, n: int) -> Ranked:
         """Return the n best candidates of each user."""
-        features = self.model.scorer.score(histories, found)
         return self.model.fusion.rank(features, found, histories, n)
 
-    def listed(self, histories: Histories, found: Rows) -> Ranked:
+    def listed(self, histories: Histories, found: Rows, features: Scores) -> Ranked:
         """Return each user's list: the best candidates, or with `diversity` the best together.
 
         Then scores need not descend: they stay what the fusion gave.
         """
         factors = self.model.sources.get("mf")
         if not self.diversity or not isinstance(factors, Mf):
-            return self.fuse(histories, found, self.length)
-        best = self.fuse(histories, found, max(DIVERSE_AMONG, self.length))
+            return self.fuse(histories, found, features, self.length)
+        best = self.fuse(histories, found, features, max(DIVERSE_AMONG, self.length))
         vectors = factors.factors[: factors.rows]
         return _taken(best, diversify(best.rows, best.scores, vectors, self.length, self.diversity))
 

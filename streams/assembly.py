@@ -54,7 +54,13 @@ def new_sources(settings: Settings) -> list[tuple[Source, int]]:
 def new_learned_model(settings: Settings) -> LearnedModel:
     """Return an empty item model that learns."""
     model = settings.model
-    return LearnedModel(new_sources(settings), settings.fusion, model.items_max, model.seed)
+    return LearnedModel(
+        new_sources(settings),
+        settings.fusion,
+        model.items_max,
+        model.seed,
+        repeat=settings.list.repeats,
+    )
 
 
 def new_replica_model(settings: Settings) -> ModelReplica:

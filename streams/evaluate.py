@@ -18,6 +18,7 @@ from millstream.models.catalogue import Catalogue
 from millstream.models.event import Event
 from millstream.models.histories import one_of
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
+from millstream.models.item_model import Scored
 from millstream.models.profile import Profile
 from millstream.models.recommender import Request
 from millstream.streams.assembly import new_learned_model, new_recommender
@@ -29,7 +30,7 @@ from millstream.streams.ranks import fused_ranks, source_names, source_ranks
 from millstream.streams.settings import Settings
 
 PROTOCOLS: Final = ("prequential", "leave-last-out")
-BATCH: Final = 32
+BATCH: Final = 16
 """Events of a micro-batch: what a worker takes at once at 1,000 events/s."""
 UNMET: Final = "impression"
 """The type by which an item is shown to somebody, not met by them."""
@@ -71,8 +72,8 @@ class Plan:
     """How to evaluate: every `every`-th event from `first` on is scored, all up to `stop` learnt.
 
     Events are taken in micro-batches of `batch`, as workers do: the item model is as of the batch's
-    begin, each person as of their event. Without `sources` only the fused list is ranked, which takes half the time; with `lists` what
-    they are like is summed up too.
+    begin, each person as of their event. Without `sources` only the fused list is ranked, which
+    takes half the time; with `lists` what they are like is summed up too.
     """
 
     protocol: Literal["prequential", "leave-last-out"] = "prequential"
@@ -136,6 +137,7 @@ class _Replay:
         self._item_since: dict[str, int] = {}
         self._random = np.random.default_rng(plan.seed)
         self._targets = _targets(events, settings)
+        self._shares = events.targets is None and plan.every == 1 and plan.first == 0
         self._names = source_names(self._model) if plan.sources else []
         lists = Lists() if plan.lists else None
         self._stop = len(events) if plan.stop is None else min(plan.stop, len(events))
@@ -180,8 +182,7 @@ class _Replay:
             learnt_ns += time.thread_time_ns() - started
             count += 1
             self._note(event, person)
-        if asked:
-            self._rank(asked)
+        scored_now = self._rank(asked) if asked else None
         if not count:
             return
         started = time.thread_time_ns()
@@ -189,7 +190,9 @@ class _Replay:
             if self._model.needs_frame(len(interactions)):
                 self._model.settle()
             records = InteractionBatch(FORMAT, ["file"], interactions)
-            self._model.fold(self._model.offset, records, interactions[-1].ts)
+            # Scoring is counted once. LEARN, which is another process, scores its sample anew.
+            share = scored_now if self._shares else None
+            self._model.fold(self._model.offset, records, interactions[-1].ts, share)
         self._model.settle()
         learnt_ns += time.thread_time_ns() - started
         self.found.learn_ns.extend([learnt_ns // count] * count)
@@ -221,14 +224,15 @@ class _Replay:
             return False
         return self._targets[n]
 
-    def _rank(self, asked: Sequence[_Asked]) -> None:
-        """Rank each event's item among what its person would have been listed."""
+    def _rank(self, asked: Sequence[_Asked]) -> Scored:
+        """Rank each event's item among what its person would have been listed; return the scores."""
         recommender = self._recommender
         started = time.thread_time_ns()
         requests = [one.request for one in asked]
         histories = recommender.histories(requests)
         candidates = recommender.candidates(requests, histories, self._catalogue)
-        listed = recommender.listed(histories, candidates)
+        features = recommender.features(histories, candidates)
+        listed = recommender.listed(histories, candidates, features)
         cost_ns = time.thread_time_ns() - started + sum(one.cost_ns for one in asked)
         self.found.score_ns.extend([cost_ns // len(asked)] * len(asked))
         if self.found.lists is not None:
@@ -236,7 +240,7 @@ class _Replay:
                 self.found.lists.shown(self._model, rows)
         rows = self._model.rows.rows([one.event.item for one in asked])
         ties = [float(self._random.random()) if row >= 0 else 0.0 for row in rows]
-        fused = fused_ranks(recommender, histories, candidates, rows, ties)
+        fused = fused_ranks(recommender, histories, candidates, features, rows, ties)
         for b, one in enumerate(asked):
             ranks = {FUSED: fused[b]}
             if self._names:
@@ -245,6 +249,7 @@ class _Replay:
                 ranks |= dict(zip(self._names, of_sources, strict=True))
             event = one.event
             self.found.add(one.place, event.user, event.item, event.ts, ranks, one.before)
+        return Scored([one.place for one in asked], histories, candidates, features)
 
     def _note(self, event: Event, person: Person) -> None:
         if event.type != UNMET:

@@ -29,7 +29,8 @@ def interaction_of(
     if weight > 0.0 and before.is_capped(event.item, event.ts, settings.caps):
         weight = 0.0
     items, worth, when = taught if weight > 0.0 else ([], [], [])
-    if items and (when[0] > event.ts or event.item in items):
+    again = event.item in items
+    if items and (when[0] > event.ts or again):
         kept = [n for n, ts in enumerate(when) if ts <= event.ts and items[n] != event.item]
         items = [items[n] for n in kept]
         worth = [worth[n] for n in kept]
@@ -47,6 +48,7 @@ def interaction_of(
         items,
         worth,
         [event.ts - ts for ts in when],
+        again,
     )
 
 

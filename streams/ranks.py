@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.histories import Histories, Rows
+from millstream.models.histories import Histories, Rows, Scores
 from millstream.models.item_model import ItemModel
 from millstream.models.recommender import Recommender
 from millstream.streams.evaluation import MISS
@@ -23,6 +23,7 @@ def fused_ranks(
     recommender: Recommender,
     histories: Histories,
     candidates: Rows,
+    features: Scores,
     rows: Sequence[int],
     ties: Sequence[float],
 ) -> list[int]:
@@ -30,8 +31,8 @@ def fused_ranks(
 
     With `list.diversity` a listed row's rank is its place, and the others come after the list.
     """
-    fused = recommender.fuse(histories, candidates, candidates.shape[1])
-    shown = recommender.listed(histories, candidates).rows if recommender.diversity else None
+    fused = recommender.fuse(histories, candidates, features, candidates.shape[1])
+    shown = recommender.listed(histories, candidates, features).rows if recommender.diversity else None
     ranks = []
     for b, (row, tie) in enumerate(zip(rows, ties, strict=True)):
         mine = np.flatnonzero(fused.rows[b] == row) if row >= 0 else ()
@@ -54,8 +55,8 @@ def source_ranks(
         return [MISS] * len(source_names(model))
     rivals = _rivals(model, met)
     place = int(np.searchsorted(rivals, row))
-    features = model.scorer.score(histories, rivals[None, :])
-    return [rank_of(scores[0], place, tie) for scores in features]
+    said = model.scorer.score(histories, rivals[None, :])
+    return [rank_of(scores[0], place, tie) for scores in said]
 
 
 def rank_of(scores: npt.NDArray[np.float32], place: int, tie: float) -> int:
