@@ -22,8 +22,8 @@ def candidates(
     """Return each user's distinct proposals, (B, most), padded with -1 behind.
 
     User b never gets rows in excluded[excluded_ptr[b]:excluded_ptr[b + 1]] nor anyone a row that
-    is `withheld` (one flag a row; rows beyond it pass); all rows are below `rows_in_use`. The sources take turns until `most`
-    are found.
+    is `withheld` (one flag a row; rows beyond it pass); all rows are below `rows_in_use`. The
+    sources take turns until `most` are found.
     """
     users = len(excluded_ptr) - 1
     out = missing(users, most)

@@ -71,8 +71,8 @@ class Plan:
     """How to evaluate: every `every`-th event from `first` on is scored, all up to `stop` learnt.
 
     Events are taken in micro-batches of `batch`, as workers do: the item model is as of the batch's
-    begin, each person as of their event. Without `sources` only the fused list is ranked, which takes half the time; with `lists` what
-    they are like is summed up too.
+    begin, each person as of their event. Without `sources` only the fused list is ranked, which
+    takes half the time; with `lists` what they are like is summed up too.
     """
 
     protocol: Literal["prequential", "leave-last-out"] = "prequential"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from millstream.models import checks
 from millstream.models.fusion import BUCKET_EDGES, SESSION_MS, Fusion, FusionParams, _contexts
-from millstream.models.histories import Histories, Rows, Scores, Steps
-from millstream.models.samples import histories_of, no_histories, one_of
+from millstream.models.histories import Histories, Rows, Scores, Steps, one_of
+from millstream.models.samples import histories_of, no_histories
 
 SMALL = FusionParams(prior=1.0, top=10, hidden=8, rate=0.01, memory=50)
 LINEAR = FusionParams(prior=1.0, hidden=0)
