@@ -18,9 +18,9 @@ def rows(*users):
 def test_sources_take_turns_and_propose_nothing_twice():
     found = candidates([rows([1, 2, 3]), rows([2, 9, -1])], NOBODY, NOTHING, OPEN, 10, 6)
     assert found.tolist() == [[1, 2, 9, 3, -1, -1]]
-    assert candidates([rows([1, 2, 3]), rows([2, 9, -1])], NOBODY, NOTHING, OPEN, 10, 3).tolist() == [
-        [1, 2, 9]
-    ]
+    assert candidates(
+        [rows([1, 2, 3]), rows([2, 9, -1])], NOBODY, NOTHING, OPEN, 10, 3
+    ).tolist() == [[1, 2, 9]]
 
 
 def test_a_source_that_proposes_more_goes_on_when_the_others_are_done():
