@@ -168,7 +168,7 @@ def _ranked(
             (best,) = recommender.rank([Request(user, profile, event.ts, taught)], catalogue)
             rows = model.rows.rows([entry.item for entry in best])
             yield best, item, mf.factors[np.array(rows, np.int64)]
-        interaction = interaction_of(event, taught, settings, 0, n)
+        interaction = interaction_of(event, profile, taught, settings, 0, n)
         if profile.add(event, settings.profile) == "new":
             if model.needs_frame(1):
                 model.settle()

@@ -159,7 +159,8 @@ class _Replay:
             person = self._people.get(event.user, Person())
             # People may have gone on after the event that is held out; nothing is of the future.
             now_ms = max([event.ts, *person.profile.ts[-1:]])
-            self._rank([self._asked(n, event, person, now_ms)])
+            if self._is_scored(n, event, person):
+                self._rank([self._asked(n, event, person, now_ms)])
         progress(self._stop)
 
     def _take(self, batch: Iterable[int], scored: bool) -> None:

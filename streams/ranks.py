@@ -35,8 +35,8 @@ def fused_ranks(
     shown = recommender.listed(histories, candidates, features).rows if recommender.diversity else None
     ranks = []
     for b, (row, tie) in enumerate(zip(rows, ties, strict=True)):
-        mine = np.flatnonzero(fused.rows[b] == row) if row >= 0 else ()
-        if not len(mine):
+        mine = np.flatnonzero(fused.rows[b] == row)
+        if row < 0 or not len(mine):
             ranks.append(MISS)
             continue
         rank = rank_of(fused.scores[b][fused.rows[b] >= 0], int(mine[0]), tie)

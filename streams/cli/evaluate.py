@@ -42,7 +42,7 @@ PATH = click.Path(path_type=Path)
     type=click.IntRange(1),
     default=BATCH,
     show_default=True,
-    help="Events of a micro-batch: the item model is as of its begin, as in a worker.",
+    help="Events of a micro-batch, ranked before any is learnt, as in a worker; 1: one by one.",
 )
 @click.option("--every", type=click.IntRange(1), default=1, help="Score every Nth event only.")
 @click.option(

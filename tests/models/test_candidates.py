@@ -16,15 +16,15 @@ def rows(*users):
 
 
 def test_sources_take_turns_and_propose_nothing_twice():
-    found = candidates([rows([1, 2, 3]), rows([2, 9, -1])], NOBODY, NOTHING, OPEN, 6)
+    found = candidates([rows([1, 2, 3]), rows([2, 9, -1])], NOBODY, NOTHING, OPEN, 10, 6)
     assert found.tolist() == [[1, 2, 9, 3, -1, -1]]
-    assert candidates([rows([1, 2, 3]), rows([2, 9, -1])], NOBODY, NOTHING, OPEN, 3).tolist() == [
-        [1, 2, 9]
-    ]
+    assert candidates(
+        [rows([1, 2, 3]), rows([2, 9, -1])], NOBODY, NOTHING, OPEN, 10, 3
+    ).tolist() == [[1, 2, 9]]
 
 
 def test_a_source_that_proposes_more_goes_on_when_the_others_are_done():
-    found = candidates([rows([1]), rows([2, 3, 4]), rows([5, 6])], NOBODY, NOTHING, OPEN, 9)
+    found = candidates([rows([1]), rows([2, 3, 4]), rows([5, 6])], NOBODY, NOTHING, OPEN, 10, 9)
     assert found.tolist() == [[1, 2, 5, 3, 6, 4, -1, -1, -1]]
 
 
@@ -35,15 +35,16 @@ def test_what_a_user_met_is_excluded_for_that_user_and_what_is_withheld_for_all(
         np.array([0, 2, 2], np.int64),
         np.array([1, -1], np.int32),
         withheld,
+        10,
         4,
     )
     assert found.tolist() == [[2, 7, -1, -1], [1, 2, 7, -1]]
 
 
 def test_no_proposals_and_no_users_give_no_candidates():
-    assert candidates([], NOBODY, NOTHING, OPEN, 3).tolist() == [[-1, -1, -1]]
-    assert candidates([rows([])], NOBODY, NOTHING, OPEN, 2).tolist() == [[-1, -1]]
-    empty = candidates([np.zeros((0, 4), np.int32)], np.zeros(1, np.int64), NOTHING, OPEN, 2)
+    assert candidates([], NOBODY, NOTHING, OPEN, 10, 3).tolist() == [[-1, -1, -1]]
+    assert candidates([rows([])], NOBODY, NOTHING, OPEN, 10, 2).tolist() == [[-1, -1]]
+    empty = candidates([np.zeros((0, 4), np.int32)], np.zeros(1, np.int64), NOTHING, OPEN, 10, 2)
     assert empty.shape == (0, 2)
 
 
@@ -61,7 +62,7 @@ def test_they_are_the_turns_without_repeats_and_exclusions_whoever_shares_the_ba
     excluded = random.integers(-1, 14, 6).astype(np.int32)
     ptr = np.array([0, 1, 1, 6], np.int64)
     withheld = random.random(8) < 0.2
-    found = candidates(proposals, ptr, excluded, withheld, most)
+    found = candidates(proposals, ptr, excluded, withheld, 10, most)
     for b in range(users):
         expected: list[int] = []
         for place in range(7):
@@ -77,6 +78,7 @@ def test_they_are_the_turns_without_repeats_and_exclusions_whoever_shares_the_ba
             ptr[b : b + 2] - ptr[b],
             excluded[ptr[b] : ptr[b + 1]],
             withheld,
+            10,
             most,
         )
         assert alone[0].tolist() == found[b].tolist()

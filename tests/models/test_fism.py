@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from millstream.models.fism import HEAVIEST, Fism, FismParams
-from millstream.models.histories import Steps
-from millstream.models.samples import histories_of, no_histories, one_of, step_of, steps
+from millstream.models.histories import Steps, one_of
+from millstream.models.samples import histories_of, no_histories, step_of, steps
 
 
 def source(rows=40, **params):

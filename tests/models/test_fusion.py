@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from millstream.models import checks
 from millstream.models.fusion import BUCKET_EDGES, SESSION_MS, Fusion, FusionParams, _contexts
-from millstream.models.histories import Histories, Rows, Scores, Steps
-from millstream.models.samples import histories_of, no_histories, one_of
+from millstream.models.histories import Histories, Rows, Scores, Steps, one_of
+from millstream.models.samples import histories_of, no_histories
 
 SMALL = FusionParams(prior=1.0, top=10, hidden=8, rate=0.01, memory=50)
 LINEAR = FusionParams(prior=1.0, hidden=0)
@@ -163,7 +163,8 @@ def test_only_a_learner_that_learns_has_room_for_a_memory():
     size = sum(array.nbytes for array in fusion.arrays().values())
     learn(fusion, *choices(3))
     full = sum(array.nbytes for array in fusion.arrays().values())
-    assert full - size == 50 * (12 * 8 + 12 + 2) * 4  # inputs of 12 by 8, scores, count and target
+    # Inputs of 12 by 8, 12 scores and a worth, how many and which was chosen.
+    assert full - size == 50 * (12 * 8 + 12 + 1 + 2) * 4
     learn(fusion, *choices(200))
     assert sum(array.nbytes for array in fusion.arrays().values()) == full
 
@@ -190,12 +191,13 @@ def test_buckets_and_sessions_are_read_from_the_history():
     asked = histories_of([list(range(n)) for n in lengths])
     bucket, context = _contexts(asked)
     assert bucket.tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert context[:, 0] == pytest.approx([min(np.log1p(n) / 3, 2) - 1 for n in lengths], abs=1e-6)
+    assert context[:, 0] == pytest.approx([min(np.log1p(n) / 3, 2) - 1 for n in lengths], abs=1e-5)
     assert context[:, 1].tolist() == context[:, 0].tolist(), "all of it is one session"
     asked = histories_of([[1, 2, 3, 4]])
     asked.ts_ms[:] = [5 * SESSION_MS, 5 * SESSION_MS - 1, 4 * SESSION_MS - 1, 0]
     _, context = _contexts(asked)
-    assert context[0, 1] == pytest.approx(np.log1p(2) / 3 - 1), "half an hour ends a session"
+    half_an_hour_ends_it = pytest.approx(np.log1p(2) / 3 - 1, abs=1e-5)
+    assert context[0, 1] == half_an_hour_ends_it
 
 
 @pytest.mark.parametrize("params", [SMALL, LINEAR])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millstream.models.histories import Histories
-from millstream.models.pair_reading import FLOOR, FLOOR_DECAY, WALK_FROM
+from millstream.models.pair_reading import FLOOR, FLOOR_DECAY, TIMED_ITEMS, WALK_FROM, WALK_ITEMS
 from millstream.models.pairs import PLACES, RETRIEVED, Pairs, PairsParams
 
 NAMES = list(Pairs.features)
@@ -71,6 +71,7 @@ ASKED = [(0, 1.0, 0), (1, 2.0, 60)]
 ROOT_0, ROOT_1 = 1.0 / 2.0, 2.0 / 3.0  # weight / sqrt(times met)
 SLOW, FAST = math.exp(-60 / 120), math.exp(-60 / 20)
 FLOOR_0, FLOOR_1 = float(FLOOR), float(FLOOR * FLOOR_DECAY)
+STEP_0, STEP_1 = ROOT_0 * (1 + FLOOR_0), ROOT_1 * (SLOW + FLOOR_1)
 
 
 @pytest.mark.parametrize(
@@ -96,11 +97,11 @@ FLOOR_0, FLOOR_1 = float(FLOOR), float(FLOOR * FLOOR_DECAY)
             (ROOT_0 * (1 + FLOOR_0) * 0.5 + ROOT_1 * (FAST + FLOOR_1) * 0.4) / 4,
             ROOT_1 * (FAST + FLOOR_1) * 1.5,
         ),
-        # From 0 to 1 (.25 / 3) and to 2 (.5 / 4), and from there on, each over the roots again.
+        # From 0 to 1 and 2, from 1 to 2 and 3; from there on, over the times each was met.
         (
             "walk",
-            (0.25 / 3) / 3 * 0.4 / 4,
-            (0.25 / 3) / 3 * 1.5 + (0.5 / 4) / 4 * 0.8,
+            STEP_0 * 0.25 / 9 * 0.4 / 4,
+            STEP_0 * 0.25 / 9 * 1.5 + (STEP_0 * 0.5 + STEP_1 * 0.4) / 16 * 0.8,
         ),
     ],
 )
@@ -119,11 +120,12 @@ def test_readings_look_back_as_far_as_they_should():
     # A chain of items none of which says anything but the last: who still hears it?
     for depth in range(45):
         history = [(row + 1, 1.0, 0) for row in range(depth)] + [(0, 1.0, 0)]
-        made = pairs_of({(0, 50): (1.0, 1.0, 1.0)}, [1.0] * 51)
+        made = pairs_of({(0, 50): (1.0, 1.0, 1.0)}, [1.0] * 51, profile_items=40)
         heard = made.score(histories(history), np.array([[50]], np.int32))[:, 0, 0] > 0
         for name, (_, reach) in zip(NAMES, PLACES, strict=False):
-            assert heard[NAMES.index(name)] == (depth < reach), (name, depth)
-        assert heard[NAMES.index("sr_soon")] == heard[NAMES.index("near")] == (depth < 30)
+            assert heard[NAMES.index(name)] == (depth < min(reach, 40)), (name, depth)
+        for name in ("sr_soon", "near", "near_short"):
+            assert heard[NAMES.index(name)] == (depth < TIMED_ITEMS), (name, depth)
         assert not heard[NAMES.index("walk")], "the walk takes two steps"
 
 
@@ -133,7 +135,7 @@ def test_the_walk_begins_at_the_best_neighbours_only():
     made = pairs_of(edges, [1.0] * 40, width=16)
     asked = np.arange(21, 22 + WALK_FROM, dtype=np.int32)[None, :]
     found = made.score(histories(plain(0)), asked)[NAMES.index("walk"), 0]
-    expected = np.arange(1.0, WALK_FROM + 2)
+    expected = (1 + FLOOR_0) * np.arange(1.0, WALK_FROM + 2)
     expected[0] = 0.0  # the weakest of eleven is not taken
     assert found == pytest.approx(expected)
 
@@ -179,6 +181,7 @@ def dense_readings(edges, totals, history, n):
     root = np.where(totals > 0, 1 / np.sqrt(np.maximum(totals, 1e-9)), 0.0)
     out = np.zeros((9, n))
     floor = float(FLOOR)
+    first = np.zeros(n)
     for k, (row, weight, seconds) in enumerate(history):
         for x, (decay, depth) in enumerate(PLACES):
             if k < depth:
@@ -186,10 +189,10 @@ def dense_readings(edges, totals, history, n):
         slow, fast = (math.exp(-seconds / s) + floor for s in (120.0, 20.0))
         for x, matrix, by_time in ((5, sr, slow), (6, near, slow), (7, near, fast)):
             out[x] += weight * root[row] * by_time * matrix[row]
-        floor *= float(FLOOR_DECAY) if totals[row] else 1.0  # by the place among those known
-    if history and totals[history[0][0]] > 0:
-        first = near[history[0][0]] * root
-        out[8] = (first * root) @ near
+        if k < WALK_ITEMS:
+            first += weight * root[row] * slow * near[row]
+        floor *= float(FLOOR_DECAY)
+    out[8] = (first * root * root) @ near
     out[:, totals == 0] = 0.0
     for x in (0, 1, 2, 6, 7, 8):
         out[x] *= root

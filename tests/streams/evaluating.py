@@ -71,7 +71,7 @@ def learnt(settings: Settings, rows: Sequence[tuple[str, str]]) -> LearnedModel:
         event = Event(f"{n:06d}", user, item, "click", START_MS + 1000 * n)
         profile = profiles.setdefault(user, Profile())
         taught = profile.taught(settings.weights, settings.model.history_max)
-        one = interaction_of(event, taught, settings, 0, n)
+        one = interaction_of(event, profile, taught, settings, 0, n)
         profile.add(event, settings.profile)
         if model.needs_frame(1):
             model.settle()

@@ -14,7 +14,7 @@ from millstream.streams.evaluation import MISS, Evaluation
 from millstream.streams.evaluation_json import Asked, as_json_answer
 from millstream.streams.outcome import Answer, read_answer
 
-ASKED = Asked("prequential", 1, 0, None, None, None, [])
+ASKED = Asked("prequential", 32, 1, 0, None, None, None, [])
 
 
 def found(users: list[int], ranks: list[int]) -> Evaluation:

@@ -14,7 +14,7 @@ from millstream.models.profile import Profile
 from millstream.models.recommender import Request
 from millstream.streams.assembly import new_learned_model, new_recommender
 from millstream.streams.evaluation import MISS
-from millstream.streams.ranks import fused_rank, rank_of, source_names, source_ranks
+from millstream.streams.ranks import fused_ranks, rank_of, source_names, source_ranks
 from millstream.streams.settings import ListSettings, ModelSettings, Settings
 
 
@@ -75,8 +75,8 @@ def test_with_diversity_a_listed_items_rank_is_its_place_and_the_rest_come_after
     usual = plain.listed(histories, candidates).rows[0].tolist()
     assert set(listed) != set(usual)
     for row in candidates[0][candidates[0] >= 0].tolist():
-        found = fused_rank(diverse, histories, candidates, row, 0.0)
-        before = fused_rank(plain, histories, candidates, row, 0.0)
+        (found,) = fused_ranks(diverse, histories, candidates, [row], [0.0])
+        (before,) = fused_ranks(plain, histories, candidates, [row], [0.0])
         assert found == (listed.index(row) + 1 if row in listed else max(before, 6))
 
 

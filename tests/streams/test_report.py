@@ -15,7 +15,7 @@ from millstream.streams.evaluation_json import Asked
 from millstream.streams.report import report, write_report
 from millstream.streams.svg import Bar, Line, bar_plot, line_plot, nice_ticks
 
-ASKED = Asked("prequential", 1, 0, "value>=4", None, 300, ["pairs.width=32"])
+ASKED = Asked("prequential", 32, 1, 0, "value>=4", None, 300, ["pairs.width=32"])
 VOID = {"meta", "br", "path", "rect", "circle"}
 NASTY = "<script>alert('x')</script>\"&.csv"
 
@@ -87,7 +87,7 @@ def test_it_asks_nothing_of_anybody(text: str) -> None:
 def test_names_from_outside_are_text(text: str) -> None:
     assert "<script" not in text
     assert NASTY in "".join(Page(text).headings)
-    nasty = Asked("prequential", 1, 0, "a<'&\"b>", None, None, ["<b>"])
+    nasty = Asked("prequential", 32, 1, 0, "a<'&\"b>", None, None, ["<b>"])
     found = evaluate(circles(60), small_settings())
     page = Page(report("x", found, nasty, "<i>"))
     assert {"a<'&\"b>", "<b>", "<i>"} <= set(page.cells)
