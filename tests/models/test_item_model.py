@@ -158,7 +158,10 @@ def state(model: LearnedModel) -> dict[str, bytes]:
 def test_the_fusion_learns_in_the_fold_from_a_sample_that_is_the_same_each_time() -> None:
     records = list(stream(4, 60))
     samples = (1.0, 0.5, 1e-9)
-    models = [learner(fusion=FusionParams(candidates_max=25, hidden=8, sample=s)) for s in samples]
+    models = [
+        learner(fusion=FusionParams(candidates_max=25, hidden=8, sample=s, sampled_from=0))
+        for s in samples
+    ]
     models.append(learner(fusion=FusionParams(candidates_max=25, hidden=8, learn=False)))
     again = learner(fusion=models[1].fusion.params)
     for model in (*models, again):

@@ -5,7 +5,7 @@ import math
 import pytest
 from tests.streams.evaluating import START_MS, circles, small_settings, table
 
-from millstream.streams.evaluate import Plan, evaluate
+from millstream.streams.evaluate import BATCH, Plan, evaluate
 from millstream.streams.evaluation import Evaluation
 
 
@@ -162,4 +162,4 @@ def test_leave_last_out_learns_what_came_after_the_held_out_target() -> None:
 def test_progress_ends_with_all_events() -> None:
     heard: list[int] = []
     evaluate(circles(250), small_settings(), progress=heard.append)
-    assert heard == [*range(32, 250, 32), 250, 250]
+    assert heard == [*range(BATCH, 250, BATCH), 250, 250]

@@ -71,12 +71,13 @@ def test_with_diversity_a_listed_items_rank_is_its_place_and_the_rest_come_after
     asked = [Request("v", Profile(), 0)]
     histories = diverse.histories(asked)
     candidates = diverse.candidates(asked, histories, Catalogue())
-    listed = diverse.listed(histories, candidates).rows[0].tolist()
-    usual = plain.listed(histories, candidates).rows[0].tolist()
+    features = diverse.features(histories, candidates)
+    listed = diverse.listed(histories, candidates, features).rows[0].tolist()
+    usual = plain.listed(histories, candidates, features).rows[0].tolist()
     assert set(listed) != set(usual)
     for row in candidates[0][candidates[0] >= 0].tolist():
-        (found,) = fused_ranks(diverse, histories, candidates, [row], [0.0])
-        (before,) = fused_ranks(plain, histories, candidates, [row], [0.0])
+        (found,) = fused_ranks(diverse, histories, candidates, features, [row], [0.0])
+        (before,) = fused_ranks(plain, histories, candidates, features, [row], [0.0])
         assert found == (listed.index(row) + 1 if row in listed else max(before, 6))
 
 
