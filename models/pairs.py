@@ -33,7 +33,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 PLACES: Final = ((0.8, 30), (0.4, 8), (0.98, 1_000), (0.8, 20), (0.5, 3))
 """Decay and depth by which co, co_short, co_long, sr and sr_short weigh the history."""
-RETRIEVED: Final = (0.8, 20)
+RETRIEVED: Final = (0.8, 12)
 """The same for what is proposed, by `co`."""
 
 
@@ -114,7 +114,7 @@ class Pairs:
 
     def because(self, histories: Histories, listed: Rows) -> Rows:
         """Return the history row that weighs most in each listed row (B, n), or -1."""
-        return because(self.neighbours, histories, self.places[:, 0].copy(), listed)
+        return because(self.neighbours, histories, self.retrieved, listed)
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the graph."""

@@ -146,7 +146,7 @@ class Recommender:
             if len(request.profile.seen):
                 profile = request.profile
                 hashes = profile.removed_hashes() if self._repeats else profile.seen_hashes()
-                found[b, np.isin(rows.hashes[found[b]], hashes)] = -1
+                found[b, _among(rows.hashes[found[b]], hashes)] = -1
         return found
 
     def features(self, histories: Histories, found: Rows) -> Scores:
@@ -217,3 +217,13 @@ def _taken(ranked: Ranked, order: Places) -> Ranked:
     scores = np.take_along_axis(ranked.scores, at, 1) * there
     parts = np.take_along_axis(ranked.parts, at[:, :, None], 1) * there[:, :, None]
     return Ranked(rows, scores, parts)
+
+
+def _among(
+    wanted: npt.NDArray[np.uint32], ascending: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.bool_]:
+    """Return which stand in ascending numbers; `np.isin` sorts both, and takes ten times as long."""
+    if not len(ascending):
+        return np.zeros(len(wanted), np.bool_)
+    at = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
+    return np.asarray(ascending[at] == wanted)

@@ -31,7 +31,7 @@ from millstream.streams.settings import Settings
 
 PROTOCOLS: Final = ("prequential", "leave-last-out")
 BATCH: Final = 16
-"""Events of a micro-batch: what a worker takes at once at 1,000 events/s."""
+"""Events of a micro-batch: about what a worker takes at once at 500 events/s."""
 UNMET: Final = "impression"
 """The type by which an item is shown to somebody, not met by them."""
 
