@@ -226,7 +226,7 @@ class _Replay:
         return self._targets[n]
 
     def _rank(self, asked: Sequence[_Asked]) -> Scored:
-        """Rank each event's item among what its person would have been listed; return the scores."""
+        """Rank each event's item among what would have been listed; return the scores."""
         recommender = self._recommender
         started = time.thread_time_ns()
         requests = [one.request for one in asked]
