@@ -32,9 +32,9 @@ def fused_ranks(
     With `list.diversity` a listed row's rank is its place, and the others come after the list.
     """
     fused = recommender.fuse(histories, candidates, features, candidates.shape[1])
-    shown = (
-        recommender.listed(histories, candidates, features).rows if recommender.diversity else None
-    )
+    shown = None
+    if recommender.diversity:
+        shown = recommender.listed(histories, candidates, features).rows
     ranks = []
     for b, (row, tie) in enumerate(zip(rows, ties, strict=True)):
         mine = np.flatnonzero(fused.rows[b] == row)
