@@ -4,13 +4,14 @@
 Both hold the same rows and the same sources, and at a frame's end the same `digest`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from millstream.models.choices import Choices, Scored
 from millstream.models.errors import FrameRefused, StateRefused
 from millstream.models.frame import (
     FORMAT,
@@ -22,7 +23,7 @@ from millstream.models.frame import (
     unpack_array,
 )
 from millstream.models.fusion import Fusion, FusionParams
-from millstream.models.histories import Histories, Rows, Scores, Steps, histories_before, picked
+from millstream.models.histories import Rows, Steps
 from millstream.models.interaction import Interaction, InteractionBatch
 from millstream.models.item_rows import FREED_SHARE, ItemRows
 from millstream.models.repeats import Repeats
@@ -31,7 +32,6 @@ from millstream.models.source import Part, Source
 
 FUSION: Final = "fusion"
 """What the fusion is called among the parts; no source has that name."""
-GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 class ItemModel:
@@ -72,15 +72,6 @@ class ItemModel:
                 source.forget(rows)
 
 
-class Scored(NamedTuple):
-    """What this very model said before interactions of these source offsets, one row each."""
-
-    offsets: Sequence[int]
-    histories: Histories
-    candidates: Rows  # (B, C)
-    features: Scores  # (K, B, C)
-
-
 @dataclass(slots=True)
 class Folded:
     """What became of the interactions of one record."""
@@ -115,14 +106,12 @@ class LearnedModel(ItemModel):
     ) -> None:
         """`repeat`: people are listed what they had before, too."""
         super().__init__(sources, fusion, items_max, seed)
-        self._repeat = repeat
+        self.choices = Choices(self.scorer, self.fusion, self.rows, repeat)
         self._repeats = Repeats()
         self._used = np.zeros(64, np.int64)  # by row: number of the last step that met it
         self._steps = 0
         self._touched: dict[int, None] = {}
         self._pending = _Pending(0)
-        self.watch: Callable[[Rows], None] = _unwatched
-        """Is told what `Fusion.learn` returns of items new to the person; no part of the state."""
 
     def fold(
         self,
@@ -241,46 +230,11 @@ class LearnedModel(ItemModel):
         self._touched.update(dict.fromkeys(rows))
         steps = self._as_steps(fresh, rows)
         if self.fusion.params.learn:
-            self._learn_fusion(fresh, steps, scored)
+            self.choices.learn(fresh, steps, self._steps - len(steps), scored)
         for source in self.sources.values():
             source.learn(steps)
         self._pending.steps.append(steps)
         self._pending.bytes += 180 * len(steps) + 16 * len(steps.history)
-
-    def _learn_fusion(
-        self, fresh: Sequence[Interaction], steps: Steps, scored: Scored | None
-    ) -> None:
-        """Rank for a sample of these people as they were ranked for, and learn what they chose.
-
-        What somebody had before is nothing that was listed, unless items repeat.
-        """
-        numbers = np.arange(self._steps - len(steps), self._steps, dtype=np.uint64)
-        wanted = (numbers * GOLDEN >> np.uint64(11)) < self._share(numbers)
-        wanted &= np.diff(steps.ptr) > 0
-        if not self._repeat:
-            wanted &= ~np.array([one.again for one in fresh], np.bool_)
-        if scored is None:
-            at = np.flatnonzero(wanted)
-            histories = picked(histories_before(steps), at)
-            ptr = histories.ptr if not self._repeat else np.zeros_like(histories.ptr)
-            found = self.scorer.candidates(histories, ptr, histories.rows, len(self.rows))
-            features = self.scorer.score(histories, found)
-        else:
-            number = {one.offset: n for n, one in enumerate(fresh)}
-            pairs = [(b, number[o]) for b, o in enumerate(scored.offsets) if o in number]
-            mine = np.array([b for b, n in pairs if wanted[n]], np.int64)
-            at = np.array([n for _, n in pairs if wanted[n]], np.int64)
-            histories = picked(scored.histories, mine)
-            found, features = scored.candidates[mine], scored.features[:, mine]
-        if len(at):
-            chosen = steps.rows[at]
-            above = self.fusion.learn(features, found, histories, chosen, steps.weights[at])
-            self.watch(above[:, ~_met_before(histories, chosen)])
-
-    def _share(self, numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        """Return below which of 2^53 a step's draw must be for the fusion to learn from it."""
-        p = self.fusion.params
-        return np.where(numbers < p.sampled_from, 2**53, int(p.sample * 2**53)).astype(np.uint64)
 
     def _row(self, item: str) -> int:
         row = self.rows.row(item)
@@ -335,18 +289,6 @@ class LearnedModel(ItemModel):
     def needs_frame(self, interactions: int) -> bool:
         """Return whether a frame must be emitted before a record of so many interactions."""
         return self._pending.start != self.offset and interactions > self.rows.room()
-
-
-def _unwatched(above: Rows) -> None:
-    """Let it pass."""
-
-
-def _met_before(histories: Histories, chosen: Rows) -> npt.NDArray[np.bool_]:
-    """Return whose choice stands in their own history: such an item is no candidate."""
-    owners = np.repeat(np.arange(len(chosen)), np.diff(histories.ptr))
-    met = np.zeros(len(chosen), np.bool_)
-    met[owners[histories.rows == chosen[owners]]] = True
-    return met
 
 
 class ModelReplica(ItemModel):

@@ -15,10 +15,10 @@ from typing import Final, Literal, Protocol
 import numpy as np
 
 from millstream.models.catalogue import Catalogue
+from millstream.models.choices import Scored
 from millstream.models.event import Event
 from millstream.models.histories import one_of
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
-from millstream.models.item_model import Scored
 from millstream.models.profile import Profile
 from millstream.models.recommender import Request
 from millstream.streams.assembly import new_learned_model, new_recommender

@@ -70,7 +70,7 @@ class LearnCore:
         self.model = model
         self.learnt = Learnt()
         self.quality = OnlineQuality()
-        model.watch = self._watch
+        model.choices.watch = self._watch
         self._settings = settings.learn
         self._settings_hash = settings.shape_hash()
         self._interactions = settings.topics.name("interactions")

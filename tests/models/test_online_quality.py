@@ -66,7 +66,7 @@ def model(watch: list[np.ndarray] | None) -> LearnedModel:
         [(new_source("pop", PopParams(head=64), 0), 30)], FusionParams(hidden=8), 100, 0
     )
     if watch is not None:
-        learned.watch = watch.append
+        learned.choices.watch = watch.append
     return learned
 
 

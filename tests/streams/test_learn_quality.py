@@ -40,8 +40,8 @@ def learn(tmp_path: Path, registry: CollectorRegistry) -> LearnCore:
     job.assign([(settings.topics.name("interactions"), 0)])
     core = job._core
     assert core is not None
-    core.model.watch(choices(2000, 0.3))
-    core.model.watch(choices(1000, 0.1))
+    core.model.choices.watch(choices(2000, 0.3))
+    core.model.choices.watch(choices(1000, 0.1))
     job.idle()
     return core
 
