@@ -77,7 +77,8 @@ def test_live_lists_and_evaluate_score_the_same_events(
     root: Path, events_file: Path, kafka_address: str, redis_url: str
 ) -> None:
     command = [sys.executable, str(root / "benchmarks/live_equals_replay.py"), "--json"]
-    command += ["--limit", "400", "--events", str(events_file)]
+    # Slowly enough that what one person teaches is learnt before others are done.
+    command += ["--limit", "400", "--rate", "40", "--events", str(events_file)]
     command += ["--kafka", kafka_address, "--redis", redis_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
