@@ -91,6 +91,7 @@ def live(bench: Rig, table: EventTable, rate: float | None) -> dict[str, Any]:
             seen.asked[table.users[row]] = seen.sent
 
     def tick(sent: int) -> None:
+        bench.check()
         if sent // TELL_EVERY > told[-1]:
             told.append(sent // TELL_EVERY)
             say(f"live: {sent} of {len(table)} events")
