@@ -134,13 +134,17 @@ class Rig:
         """Return when it is done; raises BenchmarkFailed when a worker ends or time is up."""
         until = time.monotonic() + most_s
         while not done():
-            for name, process in self._workers.items():
-                if process.poll() is not None:
-                    said = last_words(self._said(name))
-                    raise BenchmarkFailed(f"{name} has ended ({process.returncode}): {said}")
+            self.check()
             if time.monotonic() > until:
                 raise BenchmarkFailed(f"waited {most_s:.0f} s for {what}")
             time.sleep(0.05)
+
+    def check(self) -> None:
+        """Raise BenchmarkFailed when a worker has ended: what is measured without it is nothing."""
+        for name, process in self._workers.items():
+            if process.poll() is not None:
+                said = last_words(self._said(name))
+                raise BenchmarkFailed(f"{name} has ended ({process.returncode}): {said}")
 
     def _learnt(self) -> float:
         return scrape(self._ports["learn"])["millstream_learner_offset"]
