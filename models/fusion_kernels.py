@@ -101,7 +101,9 @@ def newton(
     """
     k = len(z)
     one = np.empty(k)
-    mean = np.dot(z[:, :n], p[:n])
+    mean = np.empty(k)
+    for x in range(k):
+        mean[x] = np.dot(z[x, :n], p[:n])
     likely = np.empty((k, n), np.float32)
     roots = np.empty(n, np.float32)
     mass = np.float32(0.0)
