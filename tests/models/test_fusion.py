@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millstream.models import checks
-from millstream.models.fusion import BUCKET_EDGES, SESSION_MS, Fusion, FusionParams, _contexts
+from millstream.models.contexts import BUCKET_EDGES, SESSION_MS, contexts
+from millstream.models.fusion import Fusion, FusionParams
 from millstream.models.histories import Histories, Rows, Scores, Steps, one_of
 from millstream.models.samples import histories_of, no_histories
 
@@ -163,8 +164,8 @@ def test_only_a_learner_that_learns_has_room_for_a_memory():
     size = sum(array.nbytes for array in fusion.arrays().values())
     learn(fusion, *choices(3))
     full = sum(array.nbytes for array in fusion.arrays().values())
-    # Inputs of 12 by 8, 12 scores and a worth, how many and which was chosen.
-    assert full - size == 50 * (12 * 8 + 12 + 1 + 2) * 4
+    # Inputs of 10 by 8, 10 scores and a worth, how many and which was chosen.
+    assert full - size == 50 * (10 * 8 + 10 + 1 + 2) * 4
     learn(fusion, *choices(200))
     assert sum(array.nbytes for array in fusion.arrays().values()) == full
 
@@ -189,13 +190,13 @@ def test_each_length_of_history_learns_weights_of_its_own():
 def test_buckets_and_sessions_are_read_from_the_history():
     lengths = [0, 1, 2, 3, 8, 9, 30, 31, 200]
     asked = histories_of([list(range(n)) for n in lengths])
-    bucket, context = _contexts(asked)
+    bucket, context = contexts(asked)
     assert bucket.tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert context[:, 0] == pytest.approx([min(np.log1p(n) / 3, 2) - 1 for n in lengths], abs=1e-5)
     assert context[:, 1].tolist() == context[:, 0].tolist(), "all of it is one session"
     asked = histories_of([[1, 2, 3, 4]])
     asked.ts_ms[:] = [5 * SESSION_MS, 5 * SESSION_MS - 1, 4 * SESSION_MS - 1, 0]
-    _, context = _contexts(asked)
+    _, context = contexts(asked)
     half_an_hour_ends_it = pytest.approx(np.log1p(2) / 3 - 1, abs=1e-5)
     assert context[0, 1] == half_an_hour_ends_it
 
