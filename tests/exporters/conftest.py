@@ -109,7 +109,8 @@ class SlowWire:
             sink.close()
 
     def cut(self) -> None:
-        for end in self._open:
+        ends, self._open = self._open, []  # who connects meanwhile is not cut
+        for end in ends:
             try:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
