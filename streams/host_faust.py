@@ -1,7 +1,9 @@
 """Hosts a job in a Faust app: groups, assignment and batches are Faust's, correctness is ours.
 
 Faust's committed offset is never believed: the consumer begins where the job says, and the job
-skips repeats and reads gaps itself (docs/decisions/0001-progress.md).
+skips repeats and reads gaps itself (docs/decisions/0001-progress.md). What a fetch brought of a
+partition travels through Faust as one message: event by event its plumbing took longer than
+anything we do but ranking (docs/decisions/0005-own-batches.md).
 """
 
 import asyncio
@@ -9,14 +11,16 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
 
 import faust
+from aiokafka import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.tuples import ConsumerMessage
 
 from millstream.streams.errors import MillstreamError
 from millstream.streams.job import Job
@@ -28,13 +32,48 @@ STOP_GRACE_S: Final = 20.0
 CHECK_EVERY_S: Final = 2.0
 SESSION_TIMEOUT_S: Final = 6.0
 BUFFERED_EVENTS: Final = 2_000
+BUFFERED_FETCHES: Final = 16
 
 logger = logging.getLogger("millstream")
 Result = TypeVar("Result")
 
 
+Fetched = Sequence[ConsumerRecord]
+
+
+class _Bundle(ConsumerMessage):
+    """The records that one fetch brought of a partition, under the offset of the last."""
+
+    records: Fetched
+
+
 class _Consumer(driver.Consumer):
-    """A consumer that begins where the host's job says, not where the group committed."""
+    """Begins where the host's job says, not where the group committed, and bundles records."""
+
+    async def _getmany(
+        self, active_partitions: set[TP] | None, timeout: float
+    ) -> dict[TP, list[Fetched]]:
+        """Fetch, and return each partition's records as one."""
+        fetched = await super()._getmany(active_partitions, timeout)
+        return {tp: [records] for tp, records in fetched.items() if records}
+
+    def _to_message(self, tp: TP, record: Fetched) -> _Bundle:
+        """Return what Faust takes for one message."""
+        bundle = _Bundle(
+            tp.topic,
+            tp.partition,
+            record[-1].offset,
+            record[-1].timestamp / 1000,
+            record[-1].timestamp_type,
+            None,
+            None,
+            b"",
+            None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+        bundle.records = record
+        return bundle
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to the job's own positions and return them."""
@@ -68,7 +107,7 @@ class FaustHost:
         self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
         self._ended: asyncio.Future[int] | None = None
         self._busy = 0
-        self._pending: list[Any] = []  # what Faust has delivered and no batch has taken
+        self._pending: list[ConsumerRecord] = []  # what Faust has delivered and no batch has taken
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._app = self._build(bootstrap)
@@ -134,7 +173,7 @@ class FaustHost:
             broker_rebalance_timeout=SESSION_TIMEOUT_S,
             broker_heartbeat_interval=SESSION_TIMEOUT_S / 4,
             broker_max_poll_records=settings.worker.batch_max,
-            stream_buffer_maxsize=BUFFERED_EVENTS,
+            stream_buffer_maxsize=BUFFERED_FETCHES,
             stream_wait_empty=False,
             worker_redirect_stdouts=False,
             value_serializer="raw",
@@ -148,7 +187,7 @@ class FaustHost:
         @app.agent(topic, name=f"millstream.{job.name}")
         async def work(stream: Any) -> None:
             async for event in stream.events():
-                self._pending.append(event.message)
+                self._pending += event.message.records
                 self._arrived.set()
                 if len(self._pending) >= BUFFERED_EVENTS:
                     self._room.clear()
@@ -225,14 +264,14 @@ class FaustHost:
             self._ended.set_result(code)
 
 
-def _record(message: Any) -> Record:
+def _record(fetched: ConsumerRecord) -> Record:
     return Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        round(message.timestamp * 1000),
-        message.key,
-        message.value,
+        fetched.topic,
+        fetched.partition,
+        fetched.offset,
+        fetched.timestamp,
+        fetched.key,
+        fetched.value,
     )
 
 
