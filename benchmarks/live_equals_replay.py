@@ -4,7 +4,7 @@ python benchmarks/live_equals_replay.py [--json]
 
 Each event waits until its person's list has taken in the one before; then that list is read from
 Redis, and the event is a hit if its item is among the first ten. `evaluate` over the same events
-ranks them by the same rule, with an item side that is never behind.
+ranks them by the same rule, with an item side that is never behind; it says which are scored.
 """
 
 import sys
@@ -15,20 +15,21 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, too
 
 from benchmarks.orders import part, positives
-from benchmarks.paired import paired
 from benchmarks.report import answer, parser
-from benchmarks.rig import BenchmarkFailed, Rig, rig, say, servers
+from benchmarks.rig import Rig, rig, say, servers
 from millstream.models.interaction import decode_batch
 from millstream.streams.assembly import warm_up
+from millstream.streams.compare import Comparison, compare_ranks
 from millstream.streams.datasets import EventTable
-from millstream.streams.evaluate import evaluate
-from millstream.streams.evaluation import RECALL_AT
+from millstream.streams.evaluate import Plan, evaluate
+from millstream.streams.evaluation import FUSED, MISS, Evaluation
 from millstream.streams.listing import decode_listing
 from millstream.streams.replay import ANSWER_S, Replay, new_run
 from millstream.streams.settings_reader import load_settings
@@ -51,41 +52,32 @@ class Used(NamedTuple):
 class Seen:
     """What people saw when they chose, by row of the table."""
 
-    hits: dict[int, bool] = field(default_factory=dict)
+    ranks: dict[int, int] = field(default_factory=dict)
     lists: list[Used] = field(default_factory=list)
     without_list: int = 0
     sent: int = 0
     asked: dict[str, int] = field(default_factory=dict)  # user -> events sent at their last one
 
 
-def scored_rows(table: EventTable) -> list[int]:
-    """Return the rows that evaluate ranks: their user has been there, the item is new to them."""
-    met: dict[str, set[str]] = {}
-    rows = []
-    for row, (user, item) in enumerate(zip(table.users, table.items, strict=True)):
-        known = met.setdefault(user, set())
-        if known and item not in known:
-            rows.append(row)
-        known.add(item)
-    return rows
-
-
-def live(bench: Rig, table: EventTable, rate: float | None) -> dict[str, Any]:
-    """Publish the events as people would, and return what their lists were worth."""
-    scored, seen = set(scored_rows(table)), Seen()
+def live(
+    bench: Rig, table: EventTable, places: Sequence[int], rate: float | None
+) -> tuple[list[int], dict[str, Any]]:
+    """Publish the events as people would; return where the `places` stood, and what it was like."""
+    scored, seen = set(places), Seen()
 
     def look(rows: Sequence[int]) -> None:
         listings = bench.store.listings([table.users[row] for row in rows])
         for row, stored in zip(rows, listings, strict=True):
             if row not in scored:
                 continue
-            seen.hits[row] = False
+            seen.ranks[row] = MISS
             if stored is None:
                 seen.without_list += 1
                 continue
             listing = decode_listing(stored)
-            first = [entry.item for entry in listing.items[:RECALL_AT]]
-            seen.hits[row] = table.items[row] in first
+            items = [entry.item for entry in listing.items]
+            if table.items[row] in items:
+                seen.ranks[row] = items.index(table.items[row]) + 1
             seen.lists.append(Used(seen.asked[table.users[row]], seen.sent, listing.model))
         for row in rows:
             seen.sent += 1
@@ -103,8 +95,7 @@ def live(bench: Rig, table: EventTable, rate: float | None) -> dict[str, Any]:
     run = new_run(time.time_ns() // 1_000_000)
     replay = Replay(bench.log, bench.settings, run, rate, tick)
     done = replay.publish_faithfully(table, bench.store, ANSWER_S, look)
-    return {
-        "hits": [seen.hits[row] for row in sorted(seen.hits)],
+    return [seen.ranks[row] for row in places], {
         "events_per_second": done.events_per_second,
         "unanswered": done.unanswered,
         "without_list": seen.without_list,
@@ -129,26 +120,12 @@ def _ages(bench: Rig, lists: Sequence[Used]) -> dict[str, dict[str, int]]:
     }
 
 
-def compare(bench: Rig, table: EventTable, rate: float | None) -> dict[str, object]:
-    """Return live's figure beside evaluate's, over the same events with the same settings."""
-    found = live(bench, table, rate)
-    bench.stop()  # both cores are evaluate's from here
-    say("the same events through evaluate")
-    warm_up(bench.settings)
-    ranks = evaluate(table, bench.settings).ranks["fused"]
-    hits = found.pop("hits")
-    if len(ranks) != len(hits):
-        raise BenchmarkFailed(f"evaluate scored {len(ranks)} events and live {len(hits)}")
-    users = [table.users[row] for row in scored_rows(table)]
-    pair = paired(users, hits, [rank <= RECALL_AT for rank in ranks])
-    return {
-        "events": len(table),
-        "scored": pair.scored,
-        "live": {"recall@10": round(pair.first, 5), **found},
-        "evaluate": {"recall@10": round(pair.second, 5)},
-        "live_minus_evaluate": pair.answer(),
-        "within_2_percent": abs(pair.ratio - 1.0) <= CLOSE,
-    }
+def compared(found: Evaluation, lived: Sequence[int], length: int) -> Comparison:
+    """Return the lists that people had (b) against evaluate's (a), of `length` entries each."""
+    ranks = np.array(found.ranks[FUSED], np.int32)
+    listed = np.where(ranks <= length, ranks, MISS).astype(np.int32)
+    users = np.array(found.scored_events.users, np.int32)
+    return compare_ranks(listed, np.array(lived, np.int32), users)
 
 
 def main() -> int:
@@ -161,27 +138,43 @@ def main() -> int:
     def measure() -> dict[str, object]:
         table = positives(given.events, load_settings().data_path)
         table = part(table, 0, given.limit or (QUICK if given.quick else len(table)))
+        say(f"{len(table)} events through evaluate")
+        settings = load_settings()
+        warm_up(settings)
+        found = evaluate(table, settings, Plan(sources=False))
         with (
             servers(given.kafka, given.redis) as at,
             rig(at, ["recommend", "learn"]) as bench,
         ):
-            say(f"live: {len(table)} events, each after its person's list")
-            return compare(bench, table, given.rate)
+            say("live: the same, each after its person's list")
+            lived, so = live(bench, table, found.scored_events.places, given.rate)
+            pair = compared(found, lived, bench.settings.list.length)
+        ratio = pair.recall.b / pair.recall.a if pair.recall.a else None
+        return {
+            "events": len(table),
+            "scored": pair.scored,
+            "live": {"recall@10": pair.recall.b, **so},
+            "evaluate": {"recall@10": pair.recall.a},
+            "live_minus_evaluate": msgspec.to_builtins(pair),
+            "ratio": None if ratio is None else round(ratio, 4),
+            "within_2_percent": ratio is not None and abs(ratio - 1.0) <= CLOSE,
+        }
 
     return answer("live_equals_replay", measure, _tables, given.json)
 
 
 def _tables(found: Mapping[str, Any]) -> list[Table]:
     one, two, pair = found["live"], found["evaluate"], found["live_minus_evaluate"]
-    low, high = pair["ci95"]
+    recall = pair["recall@10"]
+    low, high = recall["ci95"]
     table = Table("", "", title=f"Live and replay: {found['scored']} events scored")
     table.add_row("Recall@10, live", f"{one['recall@10']:.4f}")
     table.add_row("Recall@10, evaluate", f"{two['recall@10']:.4f}")
-    table.add_row("live / evaluate", str(pair["ratio"]))
+    table.add_row("live / evaluate", str(found["ratio"]))
     table.add_row(
-        "live − evaluate", f"{pair['difference']:+.4f} ({low:+.4f} to {high:+.4f}, by user)"
+        "live − evaluate", f"{recall['difference']:+.4f} ({low:+.4f} to {high:+.4f}, by user)"
     )
-    table.add_row("hits of one only", f"live {pair['only_first']}, evaluate {pair['only_second']}")
+    table.add_row("hits of one only", f"live {pair['only_b_hit']}, evaluate {pair['only_a_hit']}")
     table.add_row("events a second, live", f"{one['events_per_second']:,.0f}")
     for name in ("model_behind_events", "list_age_events"):
         percentiles = ", ".join(f"{p} {events}" for p, events in one[name].items())

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 import numpy as np
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, too
 
 from benchmarks.orders import DATASET
-from benchmarks.paired import paired
 from benchmarks.peers.apart import Found, PeerFailed, run_peer
 from benchmarks.peers.install import NotInstalled
 from benchmarks.peers.prequential import Stream, numbered
@@ -28,10 +28,11 @@ from benchmarks.rig import BenchmarkFailed, say
 from millstream.streams.assembly import warm_up
 from millstream.streams.cli.reading import reading_options
 from millstream.streams.collector import calm_collector
+from millstream.streams.compare import compare_ranks
 from millstream.streams.datasets import EventTable, Reading, read_events
 from millstream.streams.errors import BadUsage, MillstreamError
 from millstream.streams.evaluate import evaluate
-from millstream.streams.evaluation import MRR_AT, RECALL_AT
+from millstream.streams.evaluation import FUSED, figures
 from millstream.streams.settings import Settings
 from millstream.streams.settings_reader import cache_dir, load_settings
 
@@ -42,13 +43,13 @@ def head_to_head(
     table: EventTable, settings: Settings, names: Sequence[str], every: int, seed: int
 ) -> dict[str, object]:
     """Return each one's figures over the same scored events, and how far ours are ahead."""
-    users = scored_users(table, every)
-    say(f"{OURS}: {len(table)} events, {len(users)} of them scored")
+    say(f"{OURS}: {len(table)} events")
     warm_up(settings)
     calm_collector()
     ours = evaluate(table, settings, every=every, seed=seed)
-    hits = [rank <= RECALL_AT for rank in ours.ranks["fused"]]
-    found: dict[str, dict[str, object]] = {OURS: {"label": OURS, **figures(ours.ranks["fused"])}}
+    users = np.array(ours.scored_events.users, np.int32)
+    ranks = np.array(ours.ranks[FUSED], np.int32)
+    found: dict[str, dict[str, object]] = {OURS: {"label": OURS, **ours.figures(FUSED)}}
     # Scored rarely, evaluate's own time an event would flatter.
     found[OURS]["us_per_event"] = ours.us_per_event if every == 1 else None
     stream = Stream(numbered(table.users), numbered(table.items), table.ts_ms)
@@ -60,42 +61,20 @@ def head_to_head(
             say(f"{name} is not compared: {error}")
             found[name]["not_compared"] = str(error)
             continue
-        if not len(peer.ranks) == len(hits) == len(users):
+        if len(peer.ranks) != ours.scored:
             raise BenchmarkFailed(
-                f"{name} scored {len(peer.ranks)} events and {OURS} {len(hits)} of {len(users)}"
+                f"{name} scored {len(peer.ranks)} events and {OURS} {ours.scored}"
             )
-        found[name] |= {**figures(peer.ranks), **_costs(peer)}
-        theirs = [rank <= RECALL_AT for rank in peer.ranks]
-        found[name]["ours_minus_theirs"] = paired(users, hits, theirs).answer()
+        theirs = np.array(peer.ranks, np.int32)
+        found[name] |= {**figures(theirs, users), **_costs(peer)}
+        apart = compare_ranks(theirs, ranks, users, seed)
+        found[name]["ours_minus_theirs"] = msgspec.to_builtins(apart)
     return {
         "dataset": table.name,
         "events": len(table),
-        "scored": len(users),
+        "scored": ours.scored,
         "every": every,
         "recommenders": found,
-    }
-
-
-def scored_users(table: EventTable, every: int) -> list[str]:
-    """Return the user of each event that is scored, in order."""
-    met: dict[str, set[str]] = {}
-    users = []
-    for row, (user, item) in enumerate(zip(table.users, table.items, strict=True)):
-        known = met.setdefault(user, set())
-        if known and item not in known and row % every == 0:
-            users.append(user)
-        known.add(item)
-    return users
-
-
-def figures(ranks: Sequence[int]) -> dict[str, float]:
-    """Return recall@10 and mrr@20; 0 when nothing was scored."""
-    if not len(ranks):
-        return {"recall@10": 0.0, "mrr@20": 0.0}
-    placed = np.array(ranks, np.int64)
-    return {
-        "recall@10": round(float((placed <= RECALL_AT).mean()), 5),
-        "mrr@20": round(float(np.where(placed <= MRR_AT, 1.0 / placed, 0.0).mean()), 5),
     }
 
 
@@ -155,16 +134,20 @@ def _tables(found: Mapping[str, Any]) -> list[Table]:
             table.add_row(row["label"], f"not compared: {row['not_compared']}")
             continue
         apart = row.get("ours_minus_theirs")
-        low, high = apart["ci95"] if apart else (0.0, 0.0)
         cost = row["us_per_event"]
         table.add_row(
             row["label"],
             f"{row['recall@10']:.4f}",
             f"{row['mrr@20']:.4f}",
-            f"{apart['difference']:+.4f} ({low:+.4f} to {high:+.4f})" if apart else "",
+            _difference(apart["recall@10"]) if apart else "",
             "" if cost is None else f"{cost:,.0f}",
         )
     return [table]
+
+
+def _difference(recall: Mapping[str, Any]) -> str:
+    low, high = recall["ci95"]
+    return f"{recall['difference']:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def test_live_lists_and_evaluate_score_the_same_events(
     assert 0 < found["scored"] < 400
     assert live["unanswered"] == live["without_list"] == 0
     assert live["recall@10"] > 0.02
-    hits = apart["only_first"] - apart["only_second"]
+    hits = apart["only_b_hit"] - apart["only_a_hit"]
     assert live["recall@10"] - replayed["recall@10"] == pytest.approx(
         hits / found["scored"], abs=1e-4
     )

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.orders import part, positives
-from benchmarks.paired import paired
 from benchmarks.peers.apart import PeerFailed, run_peer
 from benchmarks.peers.install import NotInstalled, ensure_installed, packages_of
 from benchmarks.peers.peer import Scores
 from benchmarks.peers.pop import HALF_LIFE, Pop
 from benchmarks.peers.prequential import MISS, Stream, numbered, rank, replay
 from benchmarks.peers.registry import PEERS, Entry
-from benchmarks.quality import head_to_head, scored_users
+from benchmarks.quality import head_to_head
 
 from millstream.streams.evaluate import evaluate
 from millstream.streams.settings import Settings
@@ -92,29 +91,12 @@ def test_popularity_does_not_overflow() -> None:
     assert np.isfinite(pop.score(0, [], 2)).all()
 
 
-def test_two_rankers_by_hand() -> None:
-    users = ["a", "a", "b", "b", "b"]
-    pair = paired(users, [True, True, True, False, False], [False, True, False, False, True])
-    assert (pair.first, pair.second) == (0.6, 0.4)
-    assert (pair.only_first, pair.only_second) == (2, 1)
-    assert pair.difference == pytest.approx(0.2)
-    assert pair.mcnemar_z == pytest.approx(1 / 3**0.5)
-    # Deviations from .2: a .8 - .2 = .6, b .8 - .2 - 1.2 = -.6.
-    assert pair.high - pair.difference == pytest.approx(1.96 * (0.36 + 0.36) ** 0.5 / 5)
-
-
-def test_two_that_are_alike_are_apart_by_nothing_and_none_is_no_crash() -> None:
-    same = paired(["a", "b"], [True, False], [True, False])
-    assert (same.difference, same.low, same.high, same.ratio) == (0.0, 0.0, 0.0, 1.0)
-    assert json.dumps(paired([], [], []).answer())
-
-
 def test_the_scored_events_and_popularity_are_evaluates(events_file: Path, tmp_path: Path) -> None:
     table = part(positives(str(events_file), tmp_path), 0, 2_000)
     ours = evaluate(table, Settings(), every=2)
     stream = Stream(numbered(table.users), numbered(table.items), table.ts_ms)
     theirs = np.array(replay(Pop(), stream, every=2).ranks)
-    assert len(theirs) == len(ours.ranks["fused"]) == len(scored_users(table, 2))
+    assert len(theirs) == ours.scored
     mine = np.array(ours.ranks["pop"])
     assert ((theirs == MISS) == (mine >= MISS)).all()
     assert (theirs <= 10).mean() == pytest.approx((mine <= 10).mean(), abs=0.02)
@@ -167,7 +149,11 @@ def test_who_cannot_be_installed_is_named_in_the_answer(
     found = head_to_head(table, Settings(), ["x", "pop"], 1, 0)["recommenders"]
     assert isinstance(found, dict)
     assert "equirement" in found["x"]["not_compared"]
-    assert found["pop"]["recall@10"] >= 0
+    apart = found["pop"]["ours_minus_theirs"]["recall@10"]
+    assert (apart["a"], apart["b"]) == (
+        found["pop"]["recall@10"],
+        found["millstream"]["recall@10"],
+    )
     assert list(found) == ["millstream", "x", "pop"]
 
 
