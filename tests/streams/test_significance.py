@@ -1,5 +1,7 @@
 """Intervals and paired tests: examples worked by hand, and what must hold for any numbers."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,11 +24,12 @@ def test_mcnemar_of_few_pairs_is_the_binomial_by_hand() -> None:
     assert mcnemar(3, 3) == 1.0
 
 
-def test_mcnemar_of_many_pairs_is_chi_square_with_continuity() -> None:
-    # (|600 - 700| - 1)^2 / 1300 = 7.5392, whose upper tail at 1 degree of freedom is .00604
-    assert mcnemar(600, 700) == pytest.approx(0.006037, abs=1e-6)
-    assert mcnemar(501, 500) == 1.0
-    assert mcnemar(470, 530) == pytest.approx(mcnemar(470, 531), rel=0.08)  # the two ways meet
+def test_mcnemar_of_many_pairs_is_the_binomial_in_whole_numbers() -> None:
+    tail = sum(math.comb(1300, k) for k in range(601))
+    assert mcnemar(600, 700) == mcnemar(700, 600) == pytest.approx(2 * tail / 2**1300, rel=1e-9)
+    assert mcnemar(501, 500) == pytest.approx(1.0)
+    chi_square = math.erfc(999 / math.sqrt(2 * 81_000))  # with continuity correction
+    assert mcnemar(40_000, 41_000) == pytest.approx(chi_square, rel=1e-3)
 
 
 def test_events_of_many_people_are_as_good_as_independent() -> None:
@@ -51,6 +54,13 @@ def test_no_hit_at_all_is_no_certainty() -> None:
     assert low == 0.0
     assert 0.2 < high < 0.4  # ten people without a hit
     assert interval([], []) == (0.0, 1.0)
+
+
+def test_an_interval_of_two_people_is_students() -> None:
+    # Users' sums 2 and 0 of 2 and 2 events: the mean is .5, its variance (1 + 1) * 2 / 16, and
+    # Student's t at .975 with one degree of freedom is 12.7062.
+    low, high = paired(np.zeros(4), np.array([1.0, 1.0, 0.0, 0.0]), np.array([1, 1, 2, 2])).ci95
+    assert high - 0.5 == 0.5 - low == pytest.approx(12.7062 * 0.5, rel=1e-5)
 
 
 def test_one_person_says_little_of_others() -> None:
