@@ -20,7 +20,7 @@ from millstream.models.elementary import dots, draw, exponential
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.ridge import Floats, begin
-from millstream.models.source import Arrays
+from millstream.models.source import Arrays, LearnsFromSteps, OnlyRescores
 
 HEAVIEST: Final = np.float32(2.0)
 """What one item of a history counts at most: a step grows with it, and too long a step diverges."""
@@ -38,11 +38,10 @@ class FismParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.9
 
 
-class Fism:
+class Fism(LearnsFromSteps, OnlyRescores):
     """Learned item factors; rescores only, proposes nothing."""
 
     name = "fism"
-    learns_from_steps = True
     features: ClassVar[Mapping[str, float]] = MappingProxyType({"fism": 0.1})
 
     def __init__(self, params: FismParams, seed: int = 0) -> None:
@@ -91,17 +90,6 @@ class Fism:
             np.float32(p.decay),
             self.seed,
         )
-
-    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return nothing: replicas learn from the steps."""
-        return {}
-
-    def apply(self, changes: Arrays) -> None:
-        """Do nothing: replicas learn from the steps."""
-
-    def retrieve(self, histories: Histories, k: int) -> Rows:
-        """Return (B, 0): finding the best of all items would cost with the catalogue."""
-        return np.empty((len(histories), 0), np.int32)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
         """Return p . y + b, (1, B, C); without a history 0."""

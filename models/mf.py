@@ -22,7 +22,7 @@ from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
 from millstream.models.mf_users import UserTable
 from millstream.models.ridge import Doubles, Floats, begin, exchange, fold_in
-from millstream.models.source import Arrays
+from millstream.models.source import Arrays, OnlyRescores
 
 
 class MfParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +37,7 @@ class MfParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     users_max: Annotated[int, msgspec.Meta(ge=1, le=2**24)] = 65_536
 
 
-class Mf:
+class Mf(OnlyRescores):
     """Item factors; rescores only, proposes nothing."""
 
     name = "mf"
@@ -98,10 +98,6 @@ class Mf:
         """Take in rows and the Gram matrix of the learner."""
         self.factors[np.asarray(changes["rows"], np.int32)] = changes["factors"]
         self.gram = np.array(changes["gram"], np.float64)
-
-    def retrieve(self, histories: Histories, k: int) -> Rows:
-        """Return (B, 0): finding the best of all items would cost with the catalogue."""
-        return np.empty((len(histories), 0), np.int32)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
         """Return the dot product of folded-in user and item, (1, B, C); without a history 0."""

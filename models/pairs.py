@@ -25,7 +25,7 @@ import numpy.typing as npt
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.neighbours import Neighbours
 from millstream.models.pair_reading import because, retrieve, score
-from millstream.models.source import Arrays
+from millstream.models.source import Arrays, LearnsFromSteps
 
 Items = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Decay = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -51,11 +51,10 @@ class PairsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile_items: Items = 30
 
 
-class Pairs:
+class Pairs(LearnsFromSteps):
     """The graph of neighbours and its readings; proposes by `co`."""
 
     name = "pairs"
-    learns_from_steps = True
     features: ClassVar[Mapping[str, float]] = MappingProxyType(
         {
             "co": 0.1,
@@ -93,13 +92,6 @@ class Pairs:
     def learn(self, steps: Steps) -> None:
         """Pair each item with what it followed."""
         self.neighbours.learn(steps)
-
-    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return nothing: replicas learn from the steps."""
-        return {}
-
-    def apply(self, changes: Arrays) -> None:
-        """Do nothing: replicas learn from the steps."""
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return the k best by `co`, (B, k), padded with -1."""

@@ -16,7 +16,7 @@ from millstream.models.arrays import grown, missing
 from millstream.models.elementary import signed_log
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.jit import kernel
-from millstream.models.source import Arrays
+from millstream.models.source import Arrays, LearnsFromSteps
 
 Doubles = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
@@ -113,11 +113,10 @@ class Decayed:
         self.places[order] = np.arange(1, self._filled + 1)
 
 
-class Pop:
+class Pop(LearnsFromSteps):
     """Scores by popularity and age; proposes what is popular and what is trending in turns."""
 
     name = "pop"
-    learns_from_steps = True
     features: ClassVar[Mapping[str, float]] = MappingProxyType(
         {"pop": 0.1, "trend": 0.0, "since": 0.0, "count": 0.0, "age": 0.0}
     )
@@ -155,13 +154,6 @@ class Pop:
         self.trending.add(steps.rows, steps.weights)
         arrays = (self.steps, self.totals, self.last, self.first_ms)
         _count(*arrays, steps.rows, steps.weights, steps.ts_ms)
-
-    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return nothing: replicas learn from the steps."""
-        return {}
-
-    def apply(self, changes: Arrays) -> None:
-        """Do nothing: replicas learn from the steps."""
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return the same rows for all: popular and trending in turns, distinct, (B, k)."""

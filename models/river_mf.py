@@ -18,7 +18,7 @@ from millstream.models.arrays import grown
 from millstream.models.histories import Histories, Rows, Scores, Step, Steps
 from millstream.models.jit import kernel
 from millstream.models.ridge import Doubles, Floats, begin
-from millstream.models.source import Arrays
+from millstream.models.source import Arrays, LearnsFromSteps, OnlyRescores
 
 if TYPE_CHECKING:
     from river.reco import BiasedMF
@@ -40,11 +40,10 @@ class RiverMfParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     users_max: Annotated[int, msgspec.Meta(ge=1, le=2**24)] = 16_384
 
 
-class RiverMf:
+class RiverMf(LearnsFromSteps, OnlyRescores):
     """Global mean + user bias + item bias + dot product; rescores only."""
 
     name = "river_mf"
-    learns_from_steps = True
     features: ClassVar[Mapping[str, float]] = MappingProxyType({"river_mf": 0.0})
 
     def __init__(self, params: RiverMfParams, seed: int = 0) -> None:
@@ -99,17 +98,6 @@ class RiverMf:
             if row != step.row and row < self.met:
                 self._learn_one(slot, row, 0.0)
         self.steps += 1
-
-    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return nothing: replicas learn from the steps."""
-        return {}
-
-    def apply(self, changes: Arrays) -> None:
-        """Do nothing: replicas learn from the steps."""
-
-    def retrieve(self, histories: Histories, k: int) -> Rows:
-        """Return (B, 0): finding the best of all items would cost with the catalogue."""
-        return np.empty((len(histories), 0), np.int32)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
         """Return River's prediction without its side effects, (1, B, C); strangers by bias."""

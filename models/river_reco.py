@@ -16,7 +16,7 @@ from millstream.models.ridge import begin
 from millstream.models.river_mf import NEGATIVES_AMONG
 from millstream.models.river_options import new_recommender, split, tried
 from millstream.models.river_state import RiverState
-from millstream.models.source import Arrays
+from millstream.models.source import Arrays, LearnsFromSteps, OnlyRescores
 
 
 class RiverRecoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,10 +32,8 @@ class RiverRecoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             split(option)
 
 
-class RiverReco:
+class RiverReco(LearnsFromSteps, OnlyRescores):
     """River's prediction for a person and an item; rescores only, one call a candidate."""
-
-    learns_from_steps = True
 
     def __init__(self, params: RiverRecoParams, seed: int, name: str) -> None:
         """Take a name such as `river.FunkMF`. Raises ModelError for what River does not know."""
@@ -82,17 +80,6 @@ class RiverReco:
             if row != step.row and row < self.met:
                 self._river.learn_one(_key(slot), row, False)
         self.steps += 1
-
-    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return nothing: replicas learn from the steps."""
-        return {}
-
-    def apply(self, changes: Arrays) -> None:
-        """Do nothing: replicas learn from the steps."""
-
-    def retrieve(self, histories: Histories, k: int) -> Rows:
-        """Return (B, 0): finding the best of all items would cost with the catalogue."""
-        return np.empty((len(histories), 0), np.int32)
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
         """Return River's predictions, (1, B, C); what was not learnt counts as a 0 vector."""

@@ -67,3 +67,24 @@ class Source(Part, Protocol):
 
         Padding (-1) scores 0. Unknown rows and empty histories score 0 or a prior.
         """
+
+
+class LearnsFromSteps:
+    """For a source whose replicas are given the steps: there is nothing else to tell them."""
+
+    learns_from_steps = True
+
+    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return nothing: replicas learn from the steps."""
+        return {}
+
+    def apply(self, changes: Arrays) -> None:
+        """Do nothing: replicas learn from the steps."""
+
+
+class OnlyRescores:
+    """For a source that proposes nothing: to find its best would cost with the catalogue."""
+
+    def retrieve(self, histories: Histories, k: int) -> Rows:
+        """Return (B, 0)."""
+        return np.empty((len(histories), 0), np.int32)
