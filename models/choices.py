@@ -37,7 +37,7 @@ class Choices:
         self._rows = rows
         self._repeat = repeat
         self.watch: Callable[[Rows], None] = _unwatched
-        """Is told what `Fusion.learn` returns of items new to the person; no part of the state."""
+        """Is told what `Fusion.learn` returns; no part of the state."""
 
     def learn(
         self, fresh: Sequence[Interaction], steps: Steps, first: int, scored: Scored | None
@@ -77,8 +77,7 @@ class Choices:
             return
         chosen = steps.rows[at]
         _, histories, found, features = scored
-        above = self._fusion.learn(features, found, histories, chosen, steps.weights[at])
-        self.watch(above[:, ~_met_before(histories, chosen)])
+        self.watch(self._fusion.learn(features, found, histories, chosen, steps.weights[at]))
 
     def _share(self, numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         """Return below which of 2^53 a step's draw must be for the fusion to learn from it."""
@@ -88,11 +87,3 @@ class Choices:
 
 def _unwatched(above: Rows) -> None:
     """Tell nobody."""
-
-
-def _met_before(histories: Histories, chosen: Rows) -> npt.NDArray[np.bool_]:
-    """Return whose choice stands in their own history: such an item is no candidate."""
-    owners = np.repeat(np.arange(len(chosen)), np.diff(histories.ptr))
-    met = np.zeros(len(chosen), np.bool_)
-    met[owners[histories.rows == chosen[owners]]] = True
-    return met

@@ -5,8 +5,10 @@
 
 Each sampled interaction moves the weights towards the item that was chosen, under a softmax over
 the candidates: the linear part by a Newton step for the bucket of the history's length and one
-for all, the network by a step of Adam. Weights may be negative. A person without a history gets
-what is trending. What was tried stands in docs/decisions/0007-learned-fusion.md.
+for all, the network by a step of Adam for this choice and one for each of `replays` earlier ones,
+drawn from the latest `memory`. What ranks is the running mean of the weights that Adam walks
+through (Polyak & Juditsky 1992). Weights may be negative. A person without a history gets what is
+trending. What was tried stands in docs/decisions/0007-learned-fusion.md.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,9 @@
 """The arithmetic of fusion: standardise, a linear score, one Newton step, a small network.
 
-Everything is strict: loops run over candidates or hidden units, which vectorises, and sums keep
-their order. `z` is (K, C) float32: features by candidates, of which the first n count.
+Loops run over candidates or hidden units, which vectorises, and their sums keep their order. The
+products of matrices (`np.dot`) are BLAS's, whose last bits differ from machine to machine: so
+replicas are sent the weights rather than learning them. `z` is (K, C) float32: features by
+candidates, of which the first n count.
 """
 
 from typing import Final

@@ -70,13 +70,21 @@ def model(watch: list[np.ndarray] | None) -> LearnedModel:
     return learned
 
 
-def taught(learned: LearnedModel) -> LearnedModel:
+def sixty() -> list[Interaction]:
+    """Interactions after up to three items; whoever had the item has it not in the history."""
     random = np.random.default_rng(3)
+    made = []
     for n in range(60):
         item, *before = (f"m{random.integers(20)}" for _ in range(4))
-        history = list(dict.fromkeys(before))
+        history = [one for one in dict.fromkeys(before) if one != item]
         worth, ages = [1.0] * len(history), [1] * len(history)
-        one = Interaction(0, 0, n, n % 7, n, item, 1.0, n, history, worth, ages)
+        again = item in before
+        made.append(Interaction(0, 0, n, n % 7, n, item, 1.0, n, history, worth, ages, again))
+    return made
+
+
+def taught(learned: LearnedModel) -> LearnedModel:
+    for n, one in enumerate(sixty()):
         learned.fold(n, InteractionBatch(FORMAT, ["t"], [one]), n)
     return learned
 
@@ -85,5 +93,11 @@ def test_watching_does_not_touch_the_model_and_leaves_out_what_was_met() -> None
     seen: list[np.ndarray] = []
     assert taught(model(seen)).digest() == taught(model(None)).digest()
     ranked = np.hstack(seen)
-    assert 0 < ranked.shape[1] < 60
+    known: set[str] = set()
+    choices_of = {True: 0, False: 0}  # by whether the item was had before
+    for one in sixty():
+        choices_of[one.again] += not known.isdisjoint(one.history)
+        known.add(one.item)
+    assert choices_of[True]
+    assert ranked.shape[1] == choices_of[False]
     assert (ranked[0] >= 0).any()
