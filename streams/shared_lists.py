@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 
 from millstream.exporters.store import Store
+from millstream.models.decayed import Decayed
 from millstream.models.histories import Histories, Rows
 from millstream.models.item_model import LearnedModel
-from millstream.models.pop import Decayed, Pop
+from millstream.models.pop import Pop
 from millstream.streams.catalogue_follower import CatalogueFollower
 from millstream.streams.listing import Entry, Listing, encode_listing, listing_id
 from millstream.streams.log import Log

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from millstream.models.decayed import Decayed
 from millstream.models.histories import Histories, Step, Steps
-from millstream.models.pop import Decayed, Pop, PopParams
+from millstream.models.pop import Pop, PopParams
 
 NO_HISTORY = (np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
