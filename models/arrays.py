@@ -1,5 +1,6 @@
-"""Arrays over item rows that grow by doubling, and rows that are not there."""
+"""Arrays over item rows that grow by doubling, rows that are not there, and texts as arrays."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -22,3 +23,13 @@ def missing(*shape: int) -> npt.NDArray[np.int32]:
     rows = np.empty(shape, np.int32)
     rows.fill(-1)
     return rows
+
+
+def text_array(texts: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Return texts without NUL as bytes, each after a NUL."""
+    return np.frombuffer("\0".join(["", *texts]).encode(), np.uint8)
+
+
+def array_texts(array: npt.NDArray[np.generic]) -> list[str]:
+    """Return the texts of a `text_array`."""
+    return np.asarray(array, np.uint8).tobytes().decode().split("\0")[1:]

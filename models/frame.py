@@ -1,6 +1,6 @@
 """What LEARN tells its replicas: a range of interactions and what they changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.errors import StateRefused
+from millstream.models.histories import Steps
 
 FORMAT: Final = 1
 CHECK_BYTES: Final = 8
@@ -65,6 +66,37 @@ def unpack_array(packed: PackedArray) -> Array:
     """Return the array of a wire form; read-only."""
     array: Array = np.frombuffer(packed.data, np.dtype(packed.dtype)).reshape(packed.shape)
     return array
+
+
+def pack_steps(parts: Sequence[Steps]) -> PackedSteps:
+    """Return the wire form of all parts, one after another."""
+    ends = np.cumsum([0, *(len(part.history) for part in parts)], dtype=np.int64)
+    ptr = [np.zeros(1, np.int64)]
+    ptr += [part.ptr[1:] + end for part, end in zip(parts, ends, strict=False)]
+    return PackedSteps(
+        b"".join(part.rows.tobytes() for part in parts),
+        b"".join(part.weights.tobytes() for part in parts),
+        b"".join(part.ts_ms.tobytes() for part in parts),
+        b"".join(part.users.tobytes() for part in parts),
+        np.concatenate(ptr).tobytes(),
+        b"".join(part.history.tobytes() for part in parts),
+        b"".join(part.history_weights.tobytes() for part in parts),
+        b"".join(part.history_ts_ms.tobytes() for part in parts),
+    )
+
+
+def unpack_steps(packed: PackedSteps) -> Steps:
+    """Return the steps of a wire form; read-only."""
+    return Steps(
+        np.frombuffer(packed.row, np.int32),
+        np.frombuffer(packed.weight, np.float32),
+        np.frombuffer(packed.ts, np.int64),
+        np.frombuffer(packed.user, np.uint64),
+        np.frombuffer(packed.ptr, np.int64),
+        np.frombuffer(packed.history, np.int32),
+        np.frombuffer(packed.history_weight, np.float32),
+        np.frombuffer(packed.history_ts, np.int64),
+    )
 
 
 def encode_frame(frame: Frame) -> bytes:

@@ -1,6 +1,6 @@
 """The item model: what everybody did, as a fold over one log of interactions.
 
-`LearnedModel` folds the log and is the only writer; `ModelReplica` folds the frames it emits.
+`LearnedModel` folds the log and is the only writer; a `ModelReplica` folds the frames it emits.
 Both hold the same rows and the same sources, and at a frame's end the same `digest`.
 """
 
@@ -9,18 +9,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from millstream.models.arrays import array_texts, text_array
 from millstream.models.choices import Choices, Scored
 from millstream.models.errors import FrameRefused, StateRefused
 from millstream.models.frame import (
     FORMAT,
     Array,
     Frame,
-    PackedSteps,
     digest,
     pack_array,
-    unpack_array,
+    pack_steps,
 )
 from millstream.models.fusion import Fusion, FusionParams
 from millstream.models.histories import Rows, Steps
@@ -52,6 +51,22 @@ class ItemModel:
     def digest(self) -> str:
         """Return 16 hex digits over what replicas hold."""
         return digest(self.rows.ids(), dict(self._read_arrays()))
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Replace the state by a learner's snapshot. Raises StateRefused on missing parts."""
+        try:
+            offset, newest_ts, _ = np.asarray(arrays["fold.offset"], np.int64).tolist()
+            self.rows.load(array_texts(arrays["fold.items"]))
+            for source in self.sources.values():
+                source.grow(len(self.rows))
+            for name, part in self._parts.items():
+                prefix = f"{name}."
+                part.load(
+                    {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+                )
+        except (KeyError, ValueError) as error:
+            raise StateRefused(f"the snapshot does not fit these sources: {error}") from error
+        self.offset, self.newest_ts = offset, newest_ts
 
     def _read_arrays(self) -> Iterator[tuple[str, Array]]:
         for name, part in self._parts.items():
@@ -172,7 +187,7 @@ class LearnedModel(ItemModel):
             self.offset,
             pending.forgotten,
             pending.items,
-            _pack_steps(pending.steps),
+            pack_steps(pending.steps),
             changes,
             self.newest_ts,
         )
@@ -194,10 +209,10 @@ class LearnedModel(ItemModel):
         partitions, offsets = list(self._repeats.highest), list(self._repeats.highest.values())
         state: dict[str, Array] = {
             "fold.offset": np.array([self.offset, self.newest_ts, self._steps], np.int64),
-            "fold.items": _strings(self.rows.ids()),
+            "fold.items": text_array(self.rows.ids()),
             "fold.used": self._used[: len(self.rows)].copy(),
             "fold.recent": self._repeats.recent(),
-            "fold.partitions": _strings(partitions),
+            "fold.partitions": text_array(partitions),
             "fold.highest": np.array(offsets, np.int64),
         }
         for name, part in self._parts.items():
@@ -206,13 +221,13 @@ class LearnedModel(ItemModel):
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Replace the state by what `arrays` returned. Raises StateRefused on missing parts."""
-        _load(self, arrays)
+        super().load(arrays)
         try:
             self._steps = int(np.asarray(arrays["fold.offset"])[2])
             used = np.asarray(arrays["fold.used"], np.int64)
             recent = np.asarray(arrays["fold.recent"], np.uint64)
             highest = np.asarray(arrays["fold.highest"], np.int64)
-            partitions = _unstrings(arrays["fold.partitions"])
+            partitions = array_texts(arrays["fold.partitions"])
         except KeyError as error:
             raise StateRefused(f"the snapshot lacks {error}") from error
         self._used = np.zeros(max(64, len(used)), np.int64)
@@ -289,85 +304,3 @@ class LearnedModel(ItemModel):
     def needs_frame(self, interactions: int) -> bool:
         """Return whether a frame must be emitted before a record of so many interactions."""
         return self._pending.start != self.offset and interactions > self.rows.room()
-
-
-class ModelReplica(ItemModel):
-    """The fold of `item-deltas`: reads everywhere, written only by frames."""
-
-    def apply(self, frame: Frame, settings: str) -> None:
-        """Take in the frame that begins where this replica is. Raises FrameRefused otherwise."""
-        if frame.settings != settings:
-            raise FrameRefused(
-                f"a frame was made with settings {frame.settings}, this replica has {settings}; "
-                "start LEARN and RECOMMEND with the same settings, or in another namespace"
-            )
-        if frame.start != self.offset:
-            raise FrameRefused(f"a frame begins at {frame.start}, the replica is at {self.offset}")
-        self._forget(np.array(frame.forgotten, np.int32))
-        self._place(frame.items)
-        steps = _unpack_steps(frame.steps)
-        for source in self.sources.values():
-            if source.learns_from_steps and len(steps):
-                source.learn(steps)
-        for name, changed in frame.changes.items():
-            self._parts[name].apply({part: unpack_array(p) for part, p in changed.items()})
-        self.offset = frame.stop
-        self.newest_ts = frame.newest_ts
-
-    def load(self, arrays: Mapping[str, Array]) -> None:
-        """Replace the state by a learner's snapshot."""
-        _load(self, arrays)
-
-
-def _load(model: ItemModel, arrays: Mapping[str, Array]) -> None:
-    try:
-        offset, newest_ts, _ = np.asarray(arrays["fold.offset"], np.int64).tolist()
-        model.rows.load(_unstrings(arrays["fold.items"]))
-        for source in model.sources.values():
-            source.grow(len(model.rows))
-        for name, part in model._parts.items():
-            prefix = f"{name}."
-            part.load(
-                {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-            )
-    except (KeyError, ValueError) as error:
-        raise StateRefused(f"the snapshot does not fit these sources: {error}") from error
-    model.offset, model.newest_ts = offset, newest_ts
-
-
-def _strings(texts: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Return texts without NUL as bytes, joined by NUL."""
-    return np.frombuffer("\0".join(["", *texts]).encode(), np.uint8)
-
-
-def _unstrings(array: Array) -> list[str]:
-    return np.asarray(array, np.uint8).tobytes().decode().split("\0")[1:]
-
-
-def _pack_steps(parts: Sequence[Steps]) -> PackedSteps:
-    ends = np.cumsum([0, *(len(part.history) for part in parts)], dtype=np.int64)
-    ptr = [np.zeros(1, np.int64)]
-    ptr += [part.ptr[1:] + end for part, end in zip(parts, ends, strict=False)]
-    return PackedSteps(
-        b"".join(part.rows.tobytes() for part in parts),
-        b"".join(part.weights.tobytes() for part in parts),
-        b"".join(part.ts_ms.tobytes() for part in parts),
-        b"".join(part.users.tobytes() for part in parts),
-        np.concatenate(ptr).tobytes(),
-        b"".join(part.history.tobytes() for part in parts),
-        b"".join(part.history_weights.tobytes() for part in parts),
-        b"".join(part.history_ts_ms.tobytes() for part in parts),
-    )
-
-
-def _unpack_steps(packed: PackedSteps) -> Steps:
-    return Steps(
-        np.frombuffer(packed.row, np.int32),
-        np.frombuffer(packed.weight, np.float32),
-        np.frombuffer(packed.ts, np.int64),
-        np.frombuffer(packed.user, np.uint64),
-        np.frombuffer(packed.ptr, np.int64),
-        np.frombuffer(packed.history, np.int32),
-        np.frombuffer(packed.history_weight, np.float32),
-        np.frombuffer(packed.history_ts, np.int64),
-    )

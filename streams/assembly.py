@@ -9,7 +9,8 @@ from millstream.exporters.store import Store
 from millstream.models.catalogue import Catalogue
 from millstream.models.event import Event
 from millstream.models.interaction import FORMAT, InteractionBatch
-from millstream.models.item_model import ItemModel, LearnedModel, ModelReplica
+from millstream.models.item_model import ItemModel, LearnedModel
+from millstream.models.model_replica import ModelReplica
 from millstream.models.profile import Profile
 from millstream.models.recommender import Recommender, Request
 from millstream.models.registry import new_source, section_of

@@ -6,7 +6,7 @@ from typing import Final
 from millstream.models.catalogue import Catalogue
 from millstream.models.errors import FrameRefused, StateRefused
 from millstream.models.frame import decode_frame
-from millstream.models.item_model import ModelReplica
+from millstream.models.model_replica import ModelReplica
 from millstream.streams.catalogue_follower import CatalogueFollower
 from millstream.streams.log import Follower, Log, RangeRemoved, Record
 from millstream.streams.settings import Settings
