@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from millstream.models.errors import StateRefused
 from millstream.models.event import Event, Merge, event_key
-from millstream.models.profile import Added, Profile, ProfileParams
+from millstream.models.event_set import Added, ProfileParams
+from millstream.models.profile import Profile
 from millstream.streams.decode import Rejected, record_decoder
 from millstream.streams.log import Log
 from millstream.streams.settings import EVENT_ROLES, Settings

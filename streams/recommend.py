@@ -6,7 +6,6 @@ before (b) too. A crash between any two repeats work and changes nothing: the pr
 copy has its event's id, and LEARN skips source offsets it has folded.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,11 +13,13 @@ from typing import Final
 
 from millstream.exporters.store import Store, UserWrite
 from millstream.models.event import Event, Merge
+from millstream.models.event_set import Added
 from millstream.models.interaction import Interaction
 from millstream.models.packed import VERSION_BYTES
-from millstream.models.profile import Added, Profile
+from millstream.models.profile import Profile
 from millstream.models.recommender import Recommender, Request
 from millstream.models.teaching import Taught
+from millstream.streams.batch_report import Report, Stopwatch
 from millstream.streams.cache import ProfileCache
 from millstream.streams.copies import Copies
 from millstream.streams.dead_letters import DeadLetters
@@ -38,26 +39,6 @@ CONFLICT_TRIES: Final = 20
 
 class Contended(MillstreamError):
     """Users' profiles changed under this worker again and again."""
-
-
-@dataclass(slots=True)
-class Report:
-    """What became of some records; seconds by stage, and what each list waited for."""
-
-    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)  # (type, outcome)
-    rejects: dict[str, int] = field(default_factory=dict)
-    batches: list[int] = field(default_factory=list)
-    lists: int = 0
-    conflicts: int = 0
-    profile_bytes: int = 0
-    progress_moved: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    waits_s: list[float] = field(default_factory=list)  # append time -> list written, by event
-
-    def count(self, type_: str, outcome: str) -> None:
-        """Count one event."""
-        key = (type_, outcome)
-        self.outcomes[key] = self.outcomes.get(key, 0) + 1
 
 
 @dataclass(slots=True)
@@ -130,7 +111,7 @@ class RecommendCore:
 
     def _apply_batch(self, batch: Sequence[Record], report: Report) -> None:
         report.batches.append(len(batch))
-        watch = _Stopwatch(report.seconds)
+        watch = Stopwatch(report.seconds)
         self.replica.catch_up()
         watch.lap("model")
         decoded = [self._decode(r, self.positions.topic_id(r.topic)) for r in batch]
@@ -234,7 +215,7 @@ class RecommendCore:
             self._patience.call(lambda: self._log.append(self._copies.topic, copies))
             self._failpoint("recommend.copied")
 
-    def _write(self, touched: dict[str, _Touched], report: Report, watch: "_Stopwatch") -> None:
+    def _write(self, touched: dict[str, _Touched], report: Report, watch: Stopwatch) -> None:
         """Rank and write every touched user; who conflicts is loaded, merged, ranked again."""
         waiting = touched
         for _ in range(CONFLICT_TRIES):
@@ -309,17 +290,3 @@ def _touched(packed: bytes | None) -> _Touched:
     if profile.mark is not None:
         user.into, user.told = profile.mark[2], profile.kept_keys()
     return user
-
-
-class _Stopwatch:
-    """Adds up seconds by stage."""
-
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self._seconds = seconds
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """Add the time since the last lap to a stage."""
-        now = time.perf_counter()
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._last
-        self._last = now

@@ -9,10 +9,11 @@ import msgspec
 from millstream.exporters.health import Health
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.exporters.store import Store
+from millstream.streams.batch_report import Report
 from millstream.streams.log import Log, Record
 from millstream.streams.patience import Patience
 from millstream.streams.positions import Partition
-from millstream.streams.recommend import RecommendCore, Report
+from millstream.streams.recommend import RecommendCore
 from millstream.streams.replica import Replica
 from millstream.streams.settings import EVENT_ROLES, Settings
 

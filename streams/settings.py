@@ -9,9 +9,9 @@ import msgspec
 from millstream.models.caps import CapParams
 from millstream.models.errors import ModelError
 from millstream.models.event import EventWeights
+from millstream.models.event_set import ProfileParams
 from millstream.models.fusion import FusionParams
 from millstream.models.impressions import FatigueParams
-from millstream.models.profile import ProfileParams
 from millstream.models.registry import SOURCES, check_name, params_type, section_of
 
 TopicName = Annotated[

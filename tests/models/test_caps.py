@@ -6,7 +6,8 @@ import pytest
 
 from millstream.models.caps import BITS, HOUR_MS, CapParams, bit_of, estimate
 from millstream.models.event import Event
-from millstream.models.profile import Profile, ProfileParams
+from millstream.models.event_set import ProfileParams
+from millstream.models.profile import Profile
 
 HOUR = 1_700_000_000_000 // HOUR_MS * HOUR_MS
 SMALL = ProfileParams(events_max=10)

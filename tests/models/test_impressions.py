@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from millstream.models.event import Event
+from millstream.models.event_set import ProfileParams
 from millstream.models.impressions import HOUR_MS, NO_FATIGUE, FatigueParams
-from millstream.models.profile import Profile, ProfileParams
+from millstream.models.profile import Profile
 
 NOW = 1_700_000_000_000
 BOUNDS = ProfileParams(events_max=4, impressions_max=5)

@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 
 from millstream.models.errors import StateRefused
 from millstream.models.event import EVENT_TYPES, Event, EventWeights, Merge, event_key
+from millstream.models.event_set import ProfileParams
 from millstream.models.packed import VERSION_BYTES, Packed, encode_packed
-from millstream.models.profile import (
-    Profile,
-    ProfileParams,
-)
+from millstream.models.profile import Profile
 from millstream.models.seen import item_hash
 
 SMALL = ProfileParams(events_max=4, bytes_max=10_000, seen_max=3, impressions_max=2, horizon_days=2)

@@ -9,6 +9,7 @@ import pytest
 
 from millstream.models.catalogue import Catalogue, Item
 from millstream.models.event import Event, EventWeights
+from millstream.models.event_set import ProfileParams
 from millstream.models.fism import FismParams
 from millstream.models.fusion import FusionParams
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
@@ -16,7 +17,7 @@ from millstream.models.item_model import LearnedModel
 from millstream.models.mf import MfParams
 from millstream.models.pairs import Pairs, PairsParams
 from millstream.models.pop import PopParams
-from millstream.models.profile import Profile, ProfileParams
+from millstream.models.profile import Profile
 from millstream.models.recommender import TRENDING, Listed, Recommender, Request
 from millstream.models.registry import new_source
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.models.event import EVENT_TYPES, Event, EventWeights
-from millstream.models.profile import Profile, ProfileParams
+from millstream.models.event_set import ProfileParams
+from millstream.models.profile import Profile
 from millstream.models.teaching import DAY_MS
 
 NOW = 1_700_000_000_000

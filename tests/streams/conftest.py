@@ -15,11 +15,12 @@ from millstream.exporters.memory_store import MemoryStore
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.exporters.redis_store import RedisStore
 from millstream.exporters.store import Store
+from millstream.models.event_set import ProfileParams
 from millstream.models.fism import FismParams
 from millstream.models.mf import MfParams
 from millstream.models.pairs import PairsParams
 from millstream.models.pop import PopParams
-from millstream.models.profile import Profile, ProfileParams
+from millstream.models.profile import Profile
 from millstream.streams.assembly import (
     Assembly,
     new_learned_model,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from millstream.models.event_set import ProfileParams
 from millstream.models.impressions import FatigueParams
-from millstream.models.profile import ProfileParams
 from millstream.streams.settings import ListSettings
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from millstream.models.event import event_key
+from millstream.models.event_set import ProfileParams
 from millstream.models.interaction import decode_batch
-from millstream.models.profile import ProfileParams
 from millstream.streams.settings import FieldSettings, WorkerSettings
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from millstream.models.caps import CapParams
-from millstream.models.profile import ProfileParams
+from millstream.models.event_set import ProfileParams
 from millstream.streams.learn import LearnCore, Superseded
 from millstream.streams.settings import LearnSettings, ModelSettings, WorkerSettings
 
