@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from millstream.exporters.errors import StoreUnavailable
 from millstream.exporters.store import Store
 from millstream.streams.errors import WorldMissing
 
@@ -72,6 +73,7 @@ class Waiting:
         self._decode = msgspec.json.Decoder(_AsOf).decode
         self._expected: dict[str, tuple[str, int, float]] = {}
         self._silent_since: float | None = None
+        self._fault: StoreUnavailable | None = None  # why lists could not be read when last asked
 
     @property
     def users(self) -> Container[str]:
@@ -92,12 +94,13 @@ class Waiting:
     def look(self) -> None:
         """Let go of those whose lists have come, and count those whose list has not in time.
 
-        Raises WorldMissing when no list at all has come for SILENT_MAX times as long.
+        A store that does not answer is one that has no list yet. Raises WorldMissing when no list
+        at all has come for SILENT_MAX times as long.
         """
         if not self._expected:
             return
         users, now = list(self._expected), self._clock.monotonic()
-        for user, listing in zip(users, self._store.listings(users), strict=True):
+        for user, listing in zip(users, self._listings(users), strict=True):
             partition, offset, since = self._expected[user]
             if listing and self._decode(listing).as_of.get(partition, 0) > offset:
                 del self._expected[user]
@@ -109,7 +112,21 @@ class Waiting:
             self._silent_since = now
         silent_s = SILENT_MAX * self._answer_s
         if self._silent_since is not None and now - self._silent_since >= silent_s:
-            raise WorldMissing(
-                f"no list has followed its event for {silent_s:.0f} s; is a worker running? "
-                "Start one with: millstream worker all"
-            )
+            raise WorldMissing(self._silence(silent_s)) from self._fault
+
+    def _listings(self, users: Sequence[str]) -> Sequence[bytes | None]:
+        try:
+            listings = self._store.listings(users)
+        except StoreUnavailable as fault:
+            self._fault = fault
+            return [None] * len(users)
+        self._fault = None
+        return listings
+
+    def _silence(self, silent_s: float) -> str:
+        if self._fault is not None:
+            return f"no list could be read for {silent_s:.0f} s: {self._fault}"
+        return (
+            f"no list has followed its event for {silent_s:.0f} s; is a worker running? "
+            "Start one with: millstream worker all"
+        )

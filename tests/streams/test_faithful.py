@@ -1,27 +1,18 @@
 """Whose turn it is when everybody waits for their own list, and how long a list is waited for."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.streams.clocks import FakeClock
 
+from millstream.exporters.errors import StoreUnavailable
 from millstream.exporters.memory_store import MemoryStore
 from millstream.exporters.store import UserWrite
 from millstream.streams.errors import WorldMissing
 from millstream.streams.faithful import AHEAD, Turns, Waiting
 from millstream.streams.listing import Listing, encode_listing
-
-
-class FakeClock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def test_others_go_ahead_of_one_who_waits() -> None:
@@ -117,3 +108,46 @@ def test_many_lists_late_at_once_are_an_outage_only_when_none_has_come_for_long(
     clock.sleep(10)
     with pytest.raises(WorldMissing, match="millstream worker all"):
         waiting.look()
+
+
+class UnreadableStore(MemoryStore):
+    """A store whose lists cannot be read while `away`."""
+
+    away = False
+
+    def listings(self, users: Sequence[str]) -> list[bytes | None]:
+        if self.away:
+            raise StoreUnavailable("Redis at nowhere does not answer: timed out", 0.1)
+        return super().listings(users)
+
+
+def test_a_store_that_does_not_answer_for_a_while_only_takes_that_while() -> None:
+    store, clock = UnreadableStore(), FakeClock()
+    waiting = Waiting(store, 10.0, clock)
+    waiting.expect("a", "clicks-3", 7)
+    answer(store, "a", "clicks-3", 7)
+    store.away = True
+    waiting.look()
+    clock.sleep(9)
+    waiting.look()
+    assert "a" in waiting.users
+    store.away = False
+    waiting.look()
+    assert (len(waiting), waiting.unanswered) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("back", "said"),
+    [(False, "no list could be read for 30 s: Redis at nowhere"), (True, "is a worker running")],
+)
+def test_what_was_last_wrong_is_what_ends_the_wait(back: bool, said: str) -> None:
+    store, clock = UnreadableStore(), FakeClock()
+    store.away = True
+    waiting = Waiting(store, 10.0, clock)
+    waiting.expect("a", "clicks-3", 7)
+    waiting.look()
+    clock.sleep(30)
+    store.away = not back
+    with pytest.raises(WorldMissing, match=said) as ended:
+        waiting.look()
+    assert isinstance(ended.value.__cause__, StoreUnavailable) is not back

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import msgspec
 import pytest
+from tests.streams.clocks import FakeClock
 
 from millstream.exporters.memory_store import MemoryStore
 from millstream.exporters.store import UserWrite
@@ -55,19 +56,6 @@ def log(settings: Settings) -> MemoryLog:
     log = MemoryLog()
     ensure_topics(log, settings)
     return log
-
-
-class FakeClock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def test_what_is_published_decodes_to_the_rows(log: MemoryLog, settings: Settings) -> None:
