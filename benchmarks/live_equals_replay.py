@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file
 
 from benchmarks.orders import part, positives
 from benchmarks.report import answer, parser
-from benchmarks.rig import Rig, rig, say, servers
+from benchmarks.rig import Rig, patiently, rig, say, servers
 from millstream.models.interaction import decode_batch
 from millstream.streams.assembly import warm_up
 from millstream.streams.compare import Comparison, compare_ranks
@@ -66,7 +66,8 @@ def live(
     scored, seen = set(places), Seen()
 
     def look(rows: Sequence[int]) -> None:
-        listings = bench.store.listings([table.users[row] for row in rows])
+        users = [table.users[row] for row in rows]
+        listings = patiently(lambda: bench.store.listings(users))
         for row, stored in zip(rows, listings, strict=True):
             if row not in scored:
                 continue

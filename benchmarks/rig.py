@@ -5,17 +5,19 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from benchmarks.processes import Reading, is_ready, monotonic_s, scrape, usage_of
 from millstream.exporters.store import Store
 from millstream.streams.datasets import EventTable
 from millstream.streams.log import Log
+from millstream.streams.patience import Patience, Stopped
 from millstream.streams.processes import free_port, last_words
 from millstream.streams.replay import Replay
 from millstream.streams.settings import EVENT_ROLES, Settings
@@ -27,6 +29,9 @@ from millstream.streams.world import open_log, open_store
 
 READY_S: Final = 120.0
 QUIET_S: Final = 900.0
+AWAY_S: Final = 30.0
+
+Result = TypeVar("Result")
 
 
 class BenchmarkFailed(Exception):
@@ -36,6 +41,23 @@ class BenchmarkFailed(Exception):
 def say(sentence: str) -> None:
     """Tell the person who measures, on standard error."""
     print(sentence, file=sys.stderr, flush=True)
+
+
+def patiently(attempt: Callable[[], Result], away_s: float = AWAY_S) -> Result:
+    """Return what `attempt` returns, tried again while a server is away, for `away_s` at most."""
+    stop = threading.Event()
+    budget = threading.Timer(away_s, stop.set)
+
+    def away(sentence: str) -> None:
+        say(sentence)
+        budget.start()
+
+    try:
+        return Patience(stop, away).call(attempt)
+    except Stopped as error:
+        raise BenchmarkFailed(f"away for {away_s:.0f} s: {error.__cause__}") from error
+    finally:
+        budget.cancel()
 
 
 @dataclass(frozen=True, slots=True)

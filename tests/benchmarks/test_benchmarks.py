@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from benchmarks.orders import in_order, part, positives
+from benchmarks.rig import BenchmarkFailed, patiently
+
+from millstream.exporters.errors import StoreUnavailable
 
 
 def quickly(script: str, root: Path, events: Path, kafka: str, redis: str) -> dict[str, Any]:
@@ -50,6 +53,26 @@ def test_spread_keeps_each_persons_own_order_and_time_runs_forward(
 def test_the_order_of_time_is_the_data_sets_own(events_file: Path, tmp_path: Path) -> None:
     table = positives(str(events_file), tmp_path)
     assert in_order("ml100k", table, 1_000) == part(table, 0, 1_000)
+
+
+class Flaky:
+    """Answers when it has been asked so many times."""
+
+    def __init__(self, faults: int) -> None:
+        self.asked = 0
+        self._faults = faults
+
+    def __call__(self) -> int:
+        self.asked += 1
+        if self.asked <= self._faults:
+            raise StoreUnavailable("Redis does not answer", 0.001)
+        return self.asked
+
+
+def test_a_server_that_is_away_is_asked_again_within_a_budget() -> None:
+    assert patiently(Flaky(2)) == 3
+    with pytest.raises(BenchmarkFailed, match="away for 0 s: Redis does not answer"):
+        patiently(Flaky(1_000_000), away_s=0.05)
 
 
 def test_latency_sees_every_event_it_follows(
