@@ -4,6 +4,11 @@ An event is scored when it teaches, its user has an earlier one and the item is 
 (with `list.repeats`: new or not). The fused rank is taken among the candidates that production
 would have listed, outside is a miss; each source's own over the whole known catalogue, what the
 user has met left out. Ties are broken at random, nothing is sampled (Vinagre et al. 2014).
+
+Where every event is scored, the fusion learns from these very scores; LEARN, a process of its own,
+scores anew. It sees two things otherwise: of a history, items new in the same micro-batch, which it
+has rows for already; and what a person dislikes, hid or was shown too often, which it does not know
+of and takes for candidates. Over 12,000 events of MovieLens that is .1800 and .1792 (p .46).
 """
 
 import time
@@ -191,7 +196,7 @@ class _Replay:
             if self._model.needs_frame(len(interactions)):
                 self._model.settle()
             records = InteractionBatch(FORMAT, ["file"], interactions)
-            # Scoring is counted once. LEARN, which is another process, scores its sample anew.
+            # Scoring is counted once; LEARN scores its sample anew, see above.
             share = scored_now if self._shares else None
             self._model.fold(self._model.offset, records, interactions[-1].ts, share)
         self._model.settle()

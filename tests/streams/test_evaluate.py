@@ -1,10 +1,14 @@
 """Evaluation: production's cores over a file, each event ranked before it is learnt."""
 
 import math
+import random
+from dataclasses import replace
 
 import pytest
 from tests.streams.evaluating import START_MS, circles, small_settings, table
 
+from millstream.models.fusion import FusionParams
+from millstream.streams.datasets import EventTable
 from millstream.streams.evaluate import BATCH, Plan, evaluate
 from millstream.streams.evaluation import Evaluation
 
@@ -51,6 +55,33 @@ def test_a_part_can_be_scored_after_all_before_it_was_learnt() -> None:
     assert places(first) + places(rest) == places(whole)
     assert (first.events, rest.events) == (180, 300)
     assert first.ranks["fused"] == whole.ranks["fused"][: first.scored]
+
+
+def scored_apart(events: EventTable) -> EventTable:
+    """The same events to be scored, named one by one: then LEARN's way of scoring is taken."""
+    return replace(events, targets=[type_ in ("click", "view") for type_ in events.types])
+
+
+def test_to_learn_from_scores_that_are_there_is_to_score_anew() -> None:
+    settings, one_by_one = small_settings(), Plan(batch=1, sources=False)
+    shared = evaluate(circles(600), settings, one_by_one)
+    apart = evaluate(scored_apart(circles(600)), settings, one_by_one)
+    assert shared.ranks == apart.ranks
+    untaught = settings.with_section("fusion", FusionParams(learn=False))
+    assert evaluate(circles(600), untaught, one_by_one).ranks != shared.ranks
+
+
+def test_what_learn_sees_otherwise_hardly_shows_in_the_figures() -> None:
+    chance, events = random.Random(5), circles(900)
+    kinds = ["click", "impression", "view", "dislike"]
+    events = replace(events, types=chance.choices(kinds, [6, 2, 2, 1], k=len(events)))
+    shared = evaluate(events, small_settings(), Plan(sources=False))
+    apart = evaluate(scored_apart(events), small_settings(), Plan(sources=False))
+    assert shared.fingerprint == apart.fingerprint
+    assert shared.ranks != apart.ranks
+    recall, anew = (found.figures("fused")["recall@10"] for found in (shared, apart))
+    assert recall > 0.5
+    assert recall == pytest.approx(anew, abs=0.02)
 
 
 def test_without_sources_the_fused_ranks_are_the_same() -> None:
