@@ -21,14 +21,19 @@ from millstream.exporters.store import Store
 from millstream.models.interaction import decode_batch
 from millstream.streams.assembly import new_snapshots
 from millstream.streams.audit import audit
+from millstream.streams.listing import decode_listing
 from millstream.streams.log import Log, Message
 from millstream.streams.settings import EVENT_ROLES, Settings
+from millstream.streams.settings_reader import as_environment
 from millstream.streams.topics import ensure_topics
 from millstream.streams.world import open_log, open_store
 
 FAULTS: Final = ("kill", "kill", "kill", "term", "join")
 SETTLE_S: Final = 240.0
-START_MS: Final = 1_700_000_000_000
+USERS: Final = 600
+IMPRESSIONS: Final = 0.15
+RENEW_AFTER_S: Final = 2.0
+SNAPSHOT_EVERY_S: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -43,6 +48,7 @@ class Result:
     joins: int = 0
     with_work_in_hand: int = 0
     reapplied: int = 0
+    renewed: int = 0  # lists seen to be made again in idle time
     left_alone: int = 0  # workers that ended by themselves and were started again
     seconds: float = 0.0
     audit: dict[str, object] = field(default_factory=dict)
@@ -57,8 +63,13 @@ class Result:
         return {**asdict(self), "survived": self.survived}
 
 
-def events(seed: int, count: int, users: int = 600, items: int = 400) -> Iterator[Message]:
-    """Yield events of a made-up shop: repeats of ids, late ones, log-ins and poison among them."""
+def events(
+    seed: int, count: int, start_ms: int, users: int = USERS, items: int = 400
+) -> Iterator[Message]:
+    """Yield events of a made-up shop, one a second from `start_ms` on: clicks and impressions.
+
+    Repeats of ids, late ones, log-ins and poison are among them.
+    """
     chance = random.Random(seed)
     sent: list[tuple[str, bytes]] = []
     for n in range(count):
@@ -71,14 +82,15 @@ def events(seed: int, count: int, users: int = 600, items: int = 400) -> Iterato
         if 0.02 <= kind < 0.023:
             into = f"u{chance.randrange(users)}"
             merge = {"id": f"e{n:08d}", "user": user, "type": "merge", "into": into}
-            value = msgspec.json.encode({**merge, "ts": START_MS + 1000 * n})
+            value = msgspec.json.encode({**merge, "ts": start_ms + 1000 * n})
             sent.append((user, value))
             yield Message(user.encode(), value)
             continue
         item = f"m{min(int(chance.paretovariate(0.9)), items)}"
         late = chance.randrange(n + 1) if kind < 0.02 else n
-        event = {"id": f"e{n:08d}", "user": user, "item": item, "ts": START_MS + 1000 * late}
-        value = msgspec.json.encode(event)
+        event = {"id": f"e{n:08d}", "user": user, "item": item, "ts": start_ms + 1000 * late}
+        shown = {"type": "impression"} if chance.random() < IMPRESSIONS else {}
+        value = msgspec.json.encode(event | shown)
         sent.append((user, value))
         yield Message(user.encode(), value[: len(value) // 2] if kind > 0.995 else value)
 
@@ -88,15 +100,7 @@ class Workers:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self._folder = folder
-        self._environment = {
-            **os.environ,
-            "MILLSTREAM_KAFKA": settings.kafka.bootstrap,
-            "MILLSTREAM_REDIS": settings.redis.url,
-            "MILLSTREAM_DATA_DIR": settings.data_dir,
-            "MILLSTREAM_TOPICS_NAMESPACE": settings.topics.namespace,
-            "MILLSTREAM_REDIS_PREFIX": settings.redis.prefix,
-            "MILLSTREAM_LEARN_SNAPSHOT_INTERVAL_S": "5",
-        }
+        self._environment = {**os.environ, **as_environment(settings)}
         self.running: list[tuple[str, subprocess.Popen[bytes]]] = []
         self.left_alone = 0
         self._started = 0
@@ -151,6 +155,8 @@ def run(
         settings,
         topics=msgspec.structs.replace(settings.topics, namespace=f"faults-{seed}-{os.getpid()}"),
         redis=msgspec.structs.replace(settings.redis, prefix=f"f{seed}-{os.getpid()}"),
+        list=msgspec.structs.replace(settings.list, renew_after_s=RENEW_AFTER_S),
+        learn=msgspec.structs.replace(settings.learn, snapshot_interval_s=SNAPSHOT_EVERY_S),
     )
     log, store = open_log(settings), open_store(settings)
     ensure_topics(log, settings)
@@ -161,11 +167,14 @@ def run(
     try:
         for name in ("recommend", "recommend", "learn", *(["learn"] if result.standby else [])):
             workers.start(name)
-        source = iter(list(events(seed, count)))
+        # Up to now: what was shown within a day rests.
+        source = iter(list(events(seed, count, _now_ms() - 1000 * count)))
         part = count * 3 // 4 // faults + 1
         _publish(log, settings, source, count // 4)
         _wait(lambda: _applied(settings, log, store) > 0, workers)
         for n in range(faults):
+            if n % 2:  # what comes next finds workers that make old lists again
+                result.renewed += _until_renewed(settings, log, store, workers)
             _publish(log, settings, source, part)
             strike_at = chance.randrange(part // 4, part)
             _wait(lambda: _lag(settings, log, store) <= strike_at, workers)  # noqa: B023
@@ -174,6 +183,7 @@ def run(
             say(f"seed {seed}: fault {n + 1} of {faults}, lag {_lag(settings, log, store)}")
         _publish(log, settings, source, count)
         _wait(lambda: _quiet(settings, log, store), workers)
+        result.renewed += _until_renewed(settings, log, store, workers)
         result.reapplied = _reapplied(settings, log)
         result.left_alone = workers.left_alone
         result.audit = audit(settings, log, store, new_snapshots(settings)).as_json()
@@ -212,6 +222,23 @@ def _wait(done: Callable[[], bool], workers: Workers) -> None:
         if time.monotonic() > until:
             raise TimeoutError(f"nothing moved for {SETTLE_S} s; see the workers' logs")
         time.sleep(0.02)
+
+
+def _until_renewed(settings: Settings, log: Log, store: Store, workers: Workers) -> int:
+    """Wait until lists are made although nothing comes in; return how many were."""
+    _wait(lambda: not _lag(settings, log, store), workers)
+    since_ms = _now_ms()
+    _wait(lambda: _made_since(store, since_ms) > 0, workers)
+    return _made_since(store, since_ms)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _made_since(store: Store, since_ms: int) -> int:
+    lists = store.listings([f"u{n}" for n in range(USERS)])
+    return sum(decode_listing(found).made_at > since_ms for found in lists if found)
 
 
 def _ends(settings: Settings, log: Log) -> int:

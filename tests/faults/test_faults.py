@@ -18,3 +18,4 @@ def test_nothing_is_lost_doubled_or_different_after_kills_under_load(stack, tmp_
     assert result.survived, result.as_json()
     assert result.with_work_in_hand == 5
     assert result.kills >= 3
+    assert result.renewed > 0
