@@ -28,6 +28,7 @@ from millstream.models.item_rows import FREED_SHARE, ItemRows
 from millstream.models.repeats import Repeats
 from millstream.models.scorer import Scorer
 from millstream.models.source import Part, Source
+from millstream.models.steps_of import steps_of
 
 FUSION: Final = "fusion"
 """What the fusion is called among the parts; no source has that name."""
@@ -243,7 +244,7 @@ class LearnedModel(ItemModel):
             self._steps += 1
             self._used[row] = self._steps
         self._touched.update(dict.fromkeys(rows))
-        steps = self._as_steps(fresh, rows)
+        steps = steps_of(fresh, rows, self.rows)
         if self.fusion.params.learn:
             self.choices.learn(fresh, steps, self._steps - len(steps), scored)
         for source in self.sources.values():
@@ -258,34 +259,6 @@ class LearnedModel(ItemModel):
             self._place([(row, item)])
             self._pending.items.append((row, item))
         return row
-
-    def _as_steps(self, fresh: Sequence[Interaction], rows: Sequence[int]) -> Steps:
-        """Return interactions as rows; history that is no longer known is left out."""
-        ptr = [0]
-        history: list[int] = []
-        weights: list[float] = []
-        when: list[int] = []
-        for one in fresh:
-            known = self.rows.rows(one.history)
-            worth, ages = one.history_weights, one.history_ages
-            if -1 in known:
-                kept = [n for n, row in enumerate(known) if row >= 0]
-                known = [known[n] for n in kept]
-                worth, ages = [worth[n] for n in kept], [ages[n] for n in kept]
-            history += known
-            weights += worth
-            when += [one.ts - age for age in ages]
-            ptr.append(len(history))
-        return Steps(
-            np.array(rows, np.int32),
-            np.array([one.weight for one in fresh], np.float32),
-            np.array([one.ts for one in fresh], np.int64),
-            np.array([one.user for one in fresh], np.uint64),
-            np.array(ptr, np.int64),
-            np.array(history, np.int32),
-            np.array(weights, np.float32),
-            np.array(when, np.int64),
-        )
 
     def _make_room(self, items: int) -> None:
         """Give up the least recently used rows before a record that may bring `items` new ones."""
