@@ -1,0 +1,1 @@
+"""The encoders that can be had by name, and which of them a worker opens."""
