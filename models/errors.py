@@ -16,7 +16,7 @@ EncoderFault = Literal[
 ]
 ENCODER_FAULTS: Final[tuple[EncoderFault, ...]] = get_args(EncoderFault)
 
-MediaFault = Literal["empty", "too-large", "unknown-format", "too-many-pixels", "corrupt", "silent"]
+MediaFault = Literal["empty", "too-large", "unknown-format", "too-many-pixels", "corrupt"]
 MEDIA_FAULTS: Final[tuple[MediaFault, ...]] = get_args(MediaFault)
 
 
