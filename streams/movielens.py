@@ -4,11 +4,8 @@ MovieLens 100K comes from GroupLens or, where that cannot be reached, out of a w
 carries the same rows; either way the same files result, with the rows in the order of `u.data`.
 """
 
-import hashlib
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -23,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from millstream.streams.errors import BadUsage, FoundWrong, WorldMissing
+from millstream.streams.wheels import check_sha256, download_wheel
 
 Say = Callable[[str], None]
 
@@ -34,7 +32,6 @@ WHEEL: Final = "recbole==1.2.1"
 WHEEL_SHA256: Final = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
 WHEEL_FOLDER: Final = "recbole/dataset_example/ml-100k"
 CONNECT_S: Final = 5.0
-PIP_S: Final = 180.0
 
 TERMS: Final = (
     "MovieLens 100K is GroupLens' (University of Minnesota): research use; name it when you "
@@ -108,32 +105,18 @@ def _fetch(aside: Path, say: Say) -> tuple[pa.Table, pa.Table]:
         return from_grouplens(_download())
     except (urllib.error.URLError, OSError) as error:
         say(f"GroupLens cannot be reached ({getattr(error, 'reason', error)}); taking {WHEEL}")
-    return from_wheel(_pip_download(aside))
+    try:
+        return from_wheel(download_wheel(WHEEL, WHEEL_SHA256, aside))
+    except WorldMissing as error:
+        raise WorldMissing(
+            f"neither GroupLens nor the package index can be had: {error}"
+        ) from error
 
 
 def _download() -> bytes:
     with urllib.request.urlopen(URL, timeout=CONNECT_S) as answer:
         content: bytes = answer.read(ZIP_BYTES_MAX)
-    _check("the download from GroupLens", content, ZIP_SHA256)
-    return content
-
-
-def _pip_download(aside: Path) -> bytes:
-    """Return the wheel's bytes; pip checks its hash, nothing of it is installed or imported."""
-    pinned = aside / "requirements.txt"
-    pinned.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-    command += ["--only-binary", ":all:", "--dest", str(aside), "--requirement", str(pinned)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise WorldMissing(f"pip did not bring {WHEEL} within {PIP_S:.0f} s") from error
-    wheels = list(aside.glob("*.whl"))
-    if done.returncode or not wheels:
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise WorldMissing(f"neither GroupLens nor the package index can be had: {last[0]}")
-    content = wheels[0].read_bytes()
-    _check(WHEEL, content, WHEEL_SHA256)
+    check_sha256("the download from GroupLens", content, ZIP_SHA256)
     return content
 
 
@@ -165,7 +148,7 @@ def from_wheel(content: bytes) -> tuple[pa.Table, pa.Table]:
 
 
 def _events(rows: bytes) -> pa.Table:
-    _check("u.data", rows, EVENTS_SHA256)
+    check_sha256("u.data", rows, EVENTS_SHA256)
     fields = [line.split(b"\t") for line in rows.splitlines()]
     return pa.table(
         {
@@ -190,9 +173,3 @@ def _items(rows: Iterable[tuple[str, str, list[str]]]) -> pa.Table:
             }
         )
     return pa.Table.from_pylist(items)
-
-
-def _check(what: str, content: bytes, sha256: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise FoundWrong(f"{what} is not what it was: sha256 {found}, expected {sha256}")

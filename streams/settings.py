@@ -59,6 +59,9 @@ Failpoint = Annotated[
         description="a failpoint, with how often it lets pass, such as recommend.written:3",
     ),
 ]
+Sha256 = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$", description="a sha256 in 64 hex digits")
+]
 Text = Annotated[str, msgspec.Meta(min_length=1, description="text that is not empty")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -194,6 +197,20 @@ class LearnSettings(Section, frozen=True):
     snapshots_kept: Count = 3
 
 
+class EncoderSettings(Section, frozen=True):
+    """What turns content into vectors: `auto`, `off`, a built-in's name, or a folder.
+
+    Text has `hashing` too. `allowed` are the sha256 of model files that folders may hold; none
+    given allows any.
+    """
+
+    text: Text = "auto"
+    image: Text = "auto"
+    audio: Text = "auto"
+    threads: Count = 1
+    allowed: tuple[Sha256, ...] = ()
+
+
 class MetricsSettings(Section, frozen=True):
     """Where a worker's metrics and health are served; port 0 takes the first free one."""
 
@@ -219,6 +236,7 @@ class Settings(Section, frozen=True):
     fatigue: FatigueParams = FatigueParams()
     worker: WorkerSettings = WorkerSettings()
     learn: LearnSettings = LearnSettings()
+    encoders: EncoderSettings = EncoderSettings()
     metrics: MetricsSettings = MetricsSettings()
     failpoint: Failpoint = ""
 

@@ -54,23 +54,30 @@ def modalities(folder: Path) -> tuple[Modality, ...]:
 
 
 def open_text(
-    folder: Path, allowed: Collection[str] | None = None, threads: int = THREADS
+    folder: Path,
+    allowed: Collection[str] | None = None,
+    threads: int = THREADS,
+    file: str | None = None,
 ) -> Encoder[str]:
     """Return the text encoder of a folder; `allowed` sha256 of model files, None allows any.
 
-    Raises EncoderRefused, and OSError for files that cannot be read; so do the other two.
+    `file` is another model file of the folder than the one it names, such as its floats. Raises
+    EncoderRefused, and OSError for files that cannot be read; so do the other two.
     """
-    said = _spec(folder, "text")
+    said = _spec(folder, "text", file)
     model = open_model(folder, said, allowed, threads)
     read = TextReader(model, said, open_tokenizer(folder, said))
     return _encoder(folder, said, model.sha256, read, ["a", "two words", "a"])
 
 
 def open_image(
-    folder: Path, allowed: Collection[str] | None = None, threads: int = THREADS
+    folder: Path,
+    allowed: Collection[str] | None = None,
+    threads: int = THREADS,
+    file: str | None = None,
 ) -> Encoder[Pixels]:
     """Return the image encoder of a folder."""
-    said = _spec(folder, "image")
+    said = _spec(folder, "image", file)
     model = open_model(folder, said, allowed, threads)
     read = ImageReader(model, said, open_preprocessing(folder, said))
     ramp = np.linspace(0, 255, 16 * 24 * 3).astype(np.uint8).reshape(16, 24, 3)
@@ -78,25 +85,29 @@ def open_image(
 
 
 def open_audio(
-    folder: Path, allowed: Collection[str] | None = None, threads: int = THREADS
+    folder: Path,
+    allowed: Collection[str] | None = None,
+    threads: int = THREADS,
+    file: str | None = None,
 ) -> Encoder[Sound]:
     """Return the audio encoder of a folder."""
-    said = _spec(folder, "audio")
+    said = _spec(folder, "audio", file)
     model = open_model(folder, said, allowed, threads)
     rate = said.sample_rate
     tone = np.sin(2 * np.pi * 440 / rate * np.arange(rate)).astype(np.float32)
     return _encoder(folder, said, model.sha256, AudioReader(model, said), [Sound(tone, rate)])
 
 
-def _spec(folder: Path, modality: Modality) -> EncoderSpec:
+def _spec(folder: Path, modality: Modality, file: str | None) -> EncoderSpec:
     if not folder.is_dir():
         raise FileNotFoundError(f"the folder {folder} is not there")
-    if not (folder / spec.FILE).is_file():
-        return huggingface.read_export(folder, modality)
-    said = spec.read_spec(folder)
-    if said.modality != modality:
-        raise EncoderRefused("bad-config", f"{folder} encodes {said.modality}, not {modality}")
-    return said
+    if (folder / spec.FILE).is_file():
+        said = spec.read_spec(folder)
+        if said.modality != modality:
+            raise EncoderRefused("bad-config", f"{folder} encodes {said.modality}, not {modality}")
+    else:
+        said = huggingface.read_export(folder, modality)
+    return msgspec.structs.replace(said, file=file) if file else said
 
 
 def _encoder(

