@@ -12,7 +12,7 @@ from millstream.models.errors import EncoderRefused
 from millstream.streams.cli.options import json_option, settings_options
 from millstream.streams.cli.output import print_json, stdout
 from millstream.streams.cli.progress import progress, say
-from millstream.streams.encoders.bench import Timing, bench, bench_hashing
+from millstream.streams.encoders.bench import Timing, bench_apart, bench_hashing
 from millstream.streams.encoders.builtin import BUILT_INS
 from millstream.streams.encoders.kept import check_encoder, encoder_folder, ensure_encoder, is_here
 from millstream.streams.errors import FoundWrong, WorldMissing
@@ -169,7 +169,9 @@ def bench_(settings: Settings, targets: tuple[str, ...], as_json: bool) -> None:
     timings: dict[str, Timing] = {"hashing": bench_hashing()}
     with progress("encoders", len(files)) as done:
         for number, (name, folder, modality, file) in enumerate(files, 1):
-            timings[f"{name} {file}"] = bench(modality, folder, file, settings.encoders.threads)
+            timings[f"{name} {file}"] = bench_apart(
+                modality, folder, file, settings.encoders.threads
+            )
             done(number)
     if as_json:
         print_json(
