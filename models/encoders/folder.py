@@ -53,6 +53,14 @@ def modalities(folder: Path) -> tuple[Modality, ...]:
     return tuple(huggingface.modalities(folder))
 
 
+def model_files(folder: Path, modality: Modality) -> tuple[str, ...]:
+    """Return the model files that encode a modality, relative to the folder: floats, 8 bits."""
+    if (folder / spec.FILE).is_file():
+        return tuple(sorted(path.name for path in folder.glob("*.onnx")))
+    file = huggingface.model_file(folder, modality)
+    return (file,) if file else ()
+
+
 def open_text(
     folder: Path,
     allowed: Collection[str] | None = None,

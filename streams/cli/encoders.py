@@ -7,7 +7,13 @@ import msgspec
 from rich.table import Table
 
 from millstream.models.encoders.encoder import Encoder, Modality, Pixels, Sound
-from millstream.models.encoders.folder import modalities, open_audio, open_image, open_text
+from millstream.models.encoders.folder import (
+    modalities,
+    model_files,
+    open_audio,
+    open_image,
+    open_text,
+)
 from millstream.models.errors import EncoderRefused
 from millstream.streams.cli.options import json_option, settings_options
 from millstream.streams.cli.output import print_json, stdout
@@ -160,11 +166,10 @@ def bench_(settings: Settings, targets: tuple[str, ...], as_json: bool) -> None:
     """
     names = targets or tuple(name for name in BUILT_INS if is_here(name, cache_dir()))
     files = [
-        (name, folder, modality, file.name)
+        (name, folder, modality, file)
         for name, folder in ((name, _folder(name)) for name in names)
         for modality in modalities(folder)
-        for file in sorted([*folder.glob("*.onnx"), *folder.glob("onnx/*.onnx")])
-        if file.parent == folder
+        for file in model_files(folder, modality)
     ]
     timings: dict[str, Timing] = {"hashing": bench_hashing()}
     with progress("encoders", len(files)) as done:

@@ -38,7 +38,9 @@ def save(
 
 
 def node(kind: str, inputs: Sequence[str], output: str, **more: object) -> onnx.NodeProto:
-    return helper.make_node(kind, inputs, [output], **more)
+    made = helper.make_node(kind, inputs, [output])
+    made.attribute.extend(helper.make_attribute(*one) for one in more.items())
+    return made
 
 
 def tokenizer(folder: Path) -> None:
@@ -56,8 +58,9 @@ def write_json(path: Path, **content: object) -> None:
     path.write_text(json.dumps(content))
 
 
-TOKENS = (T.INT64, ("batch", "tokens"))
-PIXELS = (T.FLOAT, ("batch", 3, 8, 8))
+Kind = tuple[int, tuple[str | int, ...]]
+TOKENS: Kind = (T.INT64, ("batch", "tokens"))
+PIXELS: Kind = (T.FLOAT, ("batch", 3, 8, 8))
 
 
 def sentence_embedder(

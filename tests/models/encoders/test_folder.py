@@ -44,8 +44,8 @@ def test_a_sentence_is_the_mean_of_its_tokens(tmp_path: Path) -> None:
 def test_types_of_tokens_are_fed_only_where_they_are_declared(tmp_path: Path) -> None:
     sentence_embedder(tmp_path / "with")
     sentence_embedder(tmp_path / "without", types=False)
-    rows = [open_text(tmp_path / one).encode(["red wine"]) for one in ("with", "without")]
-    np.testing.assert_allclose(*rows, atol=1e-6)
+    one, other = (open_text(tmp_path / name).encode(["red wine"]) for name in ("with", "without"))
+    np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_a_folder_that_pools_by_its_first_token_is_believed(tmp_path: Path) -> None:

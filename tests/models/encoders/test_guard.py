@@ -97,7 +97,8 @@ def another_input(folder: Path) -> None:
 
 def one_input_more(folder: Path) -> None:
     nodes = [*text_nodes("a"), node("Add", ["a", "mood"], "sentence_embedding")]
-    inputs = {"input_ids": TOKENS, "mood": (T.FLOAT, (4,))}
+    mood: tuple[int, tuple[str | int, ...]] = (T.FLOAT, (4,))
+    inputs = {"input_ids": TOKENS, "mood": mood}
     save(folder / MODEL, nodes, inputs, {"sentence_embedding": ("batch", 4)}, TEXT_WEIGHTS)
 
 
@@ -147,7 +148,7 @@ def another_modality(folder: Path) -> None:
     write_json(folder / "encoder.json", modality="audio", file=MODEL)
 
 
-BAD = {
+BAD: dict[Callable[[Path], None], str] = {
     cut: "corrupt",
     noise: "corrupt",
     nothing: "corrupt",
