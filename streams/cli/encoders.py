@@ -101,7 +101,7 @@ def fetch(settings: Settings, names: tuple[str, ...], as_json: bool) -> None:  #
     quantised and checked, once.
 
     \b
-    Examples:
+    Example:
       millstream encoders fetch
       millstream encoders fetch use-multilingual
     """
@@ -125,7 +125,7 @@ def check(settings: Settings, what: str, as_json: bool) -> None:
     FOLDER is any Hugging Face ONNX export, or one with an encoder.json; see docs/encoders.md.
 
     \b
-    Examples:
+    Example:
       millstream encoders check use-multilingual
       millstream encoders check ~/models/multilingual-e5-small
     """
