@@ -42,6 +42,20 @@ RejectReason = Literal[
 ]
 ItemOutcome = Literal["accepted", "deleted", "rejected"]
 ItemRejectReason = Literal["not-json", "not-an-object", "bad-item", "bad-field", "too-large"]
+EmbedOutcome = Literal["encoded", "cached", "kept", "failed"]
+EmbedModality = Literal["text", "image", "audio"]
+EmbedStage = Literal["read", "load", "encode", "publish"]
+MediaRejectReason = Literal[
+    "bad-image",
+    "bad-audio",
+    "bad-video",
+    "bad-vector",
+    "media-reference",
+    "media-missing",
+    "media-forbidden",
+    "media-unreachable",
+    "media-too-large",
+]
 InteractionOutcome = Literal["learnt", "weightless", "repeat", "unreadable"]
 FrameOutcome = Literal["applied", "dropped", "emitted", "foreign"]
 SnapshotOutcome = Literal["written", "failed", "loaded", "refused"]
@@ -72,6 +86,10 @@ MetricName = Literal[
     "millstream_rejects_total",
     "millstream_items_total",
     "millstream_item_rejects_total",
+    "millstream_embeddings_total",
+    "millstream_embeddings_old_items",
+    "millstream_embed_seconds",
+    "millstream_media_rejects_total",
     "millstream_interactions_total",
     "millstream_list_latency_seconds",
     "millstream_lag_records",
@@ -123,6 +141,22 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     ),
     "millstream_item_rejects_total": Metric(
         "counter", "Catalogue records that are no items.", {"reason": get_args(ItemRejectReason)}
+    ),
+    "millstream_embeddings_total": Metric(
+        "counter",
+        "Inputs of items seen by ENCODE, by what became of them.",
+        {"modality": get_args(EmbedModality), "outcome": get_args(EmbedOutcome)},
+    ),
+    "millstream_embeddings_old_items": Metric(
+        "gauge", "Items whose vectors are of an older encoder and wait to be made anew."
+    ),
+    "millstream_embed_seconds": Metric(
+        "histogram", "Time of each stage of a batch of ENCODE.", {"stage": get_args(EmbedStage)}
+    ),
+    "millstream_media_rejects_total": Metric(
+        "counter",
+        "Inputs of items that could not be used, so that the item goes without.",
+        {"reason": get_args(MediaRejectReason)},
     ),
     "millstream_interactions_total": Metric(
         "counter", "Interactions folded by LEARN.", {"outcome": get_args(InteractionOutcome)}

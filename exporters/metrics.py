@@ -42,6 +42,10 @@ class WorkerMetrics:
         self._rejects = _Counters(registry, "millstream_rejects_total")
         self._items = _Counters(registry, "millstream_items_total")
         self._item_rejects = _Counters(registry, "millstream_item_rejects_total")
+        self._embeddings = _Counters(registry, "millstream_embeddings_total")
+        self._embeddings_old = _Gauges(registry, "millstream_embeddings_old_items")
+        self._embed_seconds = _histogram(registry, "millstream_embed_seconds", _SECONDS)
+        self._media_rejects = _Counters(registry, "millstream_media_rejects_total")
         self._interactions = _Counters(registry, "millstream_interactions_total")
         self._latency = _histogram(registry, "millstream_list_latency_seconds", _SECONDS)
         self._stages = frozenset(METRICS["millstream_list_latency_seconds"].labels["stage"])
@@ -86,6 +90,22 @@ class WorkerMetrics:
         """Count records that are no items, and them as rejected catalogue records."""
         self._item_rejects.add(n, reason)
         self._items.add(n, "rejected")
+
+    def embeddings(self, modality: str, outcome: str, n: int = 1) -> None:
+        """Count inputs of items: encoded, cached (equal content was), kept or failed."""
+        self._embeddings.add(n, modality, outcome)
+
+    def embeddings_old(self, items: int) -> None:
+        """Set how many items have vectors of an older encoder."""
+        self._embeddings_old.set(items)
+
+    def embed_seconds(self, stage: str, seconds: float) -> None:
+        """Note the time of one stage of a batch: read, load, encode or publish."""
+        self._embed_seconds.observe(stage, (seconds,))
+
+    def media_rejects(self, reason: str, n: int = 1) -> None:
+        """Count inputs that could not be used."""
+        self._media_rejects.add(n, reason)
 
     def interactions(self, outcome: str, n: int = 1) -> None:
         """Count interactions: learnt, weightless, repeat or unreadable."""

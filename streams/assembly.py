@@ -2,11 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.exporters.store import Store
 from millstream.models.catalogue import Catalogue
+from millstream.models.embedding import Modality
 from millstream.models.event import Event
 from millstream.models.interaction import FORMAT, InteractionBatch
 from millstream.models.item_model import ItemModel, LearnedModel
@@ -16,12 +19,18 @@ from millstream.models.recommender import Recommender, Request
 from millstream.models.registry import new_source, section_of
 from millstream.models.source import Source
 from millstream.streams.decode import record_decoder
+from millstream.streams.embed import Embedded, Embedder, tell_nobody
+from millstream.streams.embed_inputs import InputReader
+from millstream.streams.embed_loop import EmbedLoop
 from millstream.streams.encode import EncodeCore
 from millstream.streams.encode_job import EncodeJob
+from millstream.streams.encoding import Encoder, MediaDecoders
+from millstream.streams.https_fetch import HttpsFetcher
 from millstream.streams.interactions import interaction_of
 from millstream.streams.learn import LearnCore
 from millstream.streams.learn_job import LearnJob
 from millstream.streams.log import Log
+from millstream.streams.media import MediaReader
 from millstream.streams.patience import Patience
 from millstream.streams.recommend import RecommendCore
 from millstream.streams.recommend_job import RecommendJob
@@ -32,6 +41,7 @@ from millstream.streams.snapshots import Snapshots
 
 ClockMs = Callable[[], int]
 Failpoint = Callable[[str], None]
+NO_ENCODERS: Final[Mapping[Modality, Encoder]] = MappingProxyType({})
 
 
 def wall_clock_ms() -> int:
@@ -92,6 +102,16 @@ def new_snapshots(settings: Settings, failpoint: Failpoint = no_failpoint) -> Sn
     return Snapshots(folder, settings.learn.snapshots_kept, failpoint)
 
 
+def new_input_reader(
+    settings: Settings, encoders: Collection[Modality], decoders: MediaDecoders | None
+) -> InputReader:
+    """Return what reads items for these encoders, within the bounds of the settings."""
+    encode = settings.encode
+    fetcher = HttpsFetcher(encode.media_hosts, encode.media_bytes_max, encode.media_timeout_s)
+    reader = MediaReader(encode.media_path, encode.media_bytes_max, fetcher)
+    return InputReader(reader, encoders, decoders)
+
+
 def warm_up(settings: Settings) -> None:
     """Compile every kernel before the first event has to wait for it; quick once cached."""
     learned, replica = new_learned_model(settings), new_replica_model(settings)
@@ -128,8 +148,14 @@ class Assembly:
         failpoint: Failpoint = no_failpoint,
         *,
         snapshots: Snapshots | None = None,
+        encoders: Mapping[Modality, Encoder] = NO_ENCODERS,
+        decoders: MediaDecoders | None = None,
+        on_embedded: Callable[[Embedded], None] = tell_nobody,
     ) -> None:
-        """`worker` names this process in frames and digests; `on_wait` hears what is waited for."""
+        """`worker` names this process in frames and digests; `on_wait` hears what is waited for.
+
+        Without encoders nothing is embedded; without decoders only texts are.
+        """
         self._settings = settings
         self._log = log
         self._store = store
@@ -138,6 +164,10 @@ class Assembly:
         self._clock_ms = clock_ms
         self._failpoint = failpoint
         self._snapshots = snapshots or new_snapshots(settings, failpoint)
+        self._encoders = encoders
+        self._decoders = decoders
+        self._on_embedded = on_embedded
+        self._on_wait = on_wait
         self.stopping = threading.Event()
         self._patience = Patience(self.stopping, on_wait)
 
@@ -193,4 +223,18 @@ class Assembly:
     def encode(self) -> EncodeJob:
         """Return the job that keeps what readers know of items."""
         core = EncodeCore(self._settings, self._log, self._store, self._patience, self._clock_ms)
-        return EncodeJob(self._settings, self._log, core, self._patience, self._metrics)
+        embedding = self._embedding() if self._encoders else None
+        return EncodeJob(self._settings, self._log, core, self._patience, self._metrics, embedding)
+
+    def _embedding(self) -> EmbedLoop:
+        # Patience remembers how often it has tried: each thread has its own.
+        patience = Patience(self.stopping, self._on_wait)
+        embedder = Embedder(
+            self._settings,
+            self._log,
+            self._encoders,
+            new_input_reader(self._settings, self._encoders, self._decoders),
+            patience,
+            self._on_embedded,
+        )
+        return EmbedLoop(embedder, self._metrics, self.stopping)

@@ -61,8 +61,11 @@ class DeadLetters:
             )
 
 
-def dead_letter(record: Record, reason: str) -> Message:
-    """Return a record as a dead letter: its key and bytes, and where and why in the headers."""
+def dead_letter(record: Record, reason: str, field: str = "", detail: str = "") -> Message:
+    """Return a record as a dead letter: its key and bytes, and where and why in the headers.
+
+    `field` is given where only that field could not be used and the rest was.
+    """
     value = record.value if record.value is not None else b""
     headers = [
         ("reason", reason.encode()),
@@ -70,6 +73,10 @@ def dead_letter(record: Record, reason: str) -> Message:
         ("partition", str(record.partition).encode()),
         ("offset", str(record.offset).encode()),
     ]
+    if field:
+        headers.append(("field", field.encode()))
+    if detail:
+        headers.append(("detail", detail.encode()[:200]))
     if record.value is None:
         headers.append(("null-value", b"1"))
     if len(value) > VALUE_BYTES_KEPT:

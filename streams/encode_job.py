@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from millstream.exporters.health import Health
 from millstream.exporters.metrics import WorkerMetrics
+from millstream.streams.embed_loop import EmbedLoop
 from millstream.streams.encode import EncodeCore
 from millstream.streams.log import Log, Record
 from millstream.streams.patience import Patience
@@ -15,7 +16,7 @@ logger = logging.getLogger("millstream")
 
 
 class EncodeJob:
-    """Hosts an `EncodeCore`."""
+    """Hosts an `EncodeCore` and, where there are encoders, the loop that embeds."""
 
     name = "encode"
 
@@ -26,6 +27,7 @@ class EncodeJob:
         core: EncodeCore,
         patience: Patience,
         metrics: WorkerMetrics,
+        embedding: EmbedLoop | None = None,
     ) -> None:
         self._topic = settings.topics.name("items")
         self.topics = [self._topic]
@@ -33,23 +35,31 @@ class EncodeJob:
         self._core = core
         self._patience = patience
         self._metrics = metrics
+        self._embedding = embedding
         self._assigned = False
         self._told = {"accepted": 0, "deleted": 0}
         self._told_rejects: dict[str, int] = {}
 
     def open(self) -> None:
-        """Do nothing: the catalogue is read from its beginning."""
+        """Begin to embed; the catalogue itself is read from its beginning."""
+        if self._embedding is not None:
+            self._embedding.start()
 
     def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Own these partitions, each from its beginning."""
         self._assigned = True
-        begins = self._core.assign(partitions)
+        owned = list(partitions)
+        begins = self._core.assign(owned)
+        if self._embedding is not None:
+            self._embedding.assign(owned)
         logger.info("encode owns %d partitions", len(begins))
         return begins
 
     def revoke(self) -> None:
         """Wait for the next assignment; repeats are harmless."""
         self._assigned = False
+        if self._embedding is not None:
+            self._embedding.assign(())
 
     def apply(self, records: Sequence[Record]) -> None:
         """Write what the records say."""
@@ -62,7 +72,9 @@ class EncodeJob:
         self._core.tick()
 
     def check(self) -> None:
-        """Read what nobody delivered."""
+        """Read what nobody delivered. Raises what ended the embedding."""
+        if self._embedding is not None:
+            self._embedding.check()
         self._core.sweep()
         self._tell()
 
@@ -73,10 +85,17 @@ class EncodeJob:
             or ("" if self._assigned else "waiting for partitions")
             or ("recovering the catalogue" if self._core.recovering() else "")
         )
-        return Health(True, not why, why, {})
+        return Health(True, not why, why, self._embedding_details())
 
     def close(self) -> None:
-        """Do nothing: all is written."""
+        """End the embedding; all else is written."""
+        if self._embedding is not None:
+            self._embedding.close()
+
+    def _embedding_details(self) -> dict[str, object]:
+        """Return how far the embedding is: being behind with it keeps nobody from being ready."""
+        one = self._embedding
+        return {} if one is None else {"to_embed": one.behind, "to_renew": one.old}
 
     def _tell(self) -> None:
         for reason, n in self._core.rejects.items():

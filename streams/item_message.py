@@ -1,5 +1,7 @@
 """The catalogue message: bytes in, `Item` or `RejectedItem` out, never an exception."""
 
+import math
+import re
 import unicodedata
 from datetime import datetime
 from typing import Final, Literal
@@ -20,34 +22,66 @@ class RejectedItem(msgspec.Struct, frozen=True):
     field: str = ""
 
 
-class _Wire(msgspec.Struct):
+class Base64(msgspec.Struct, frozen=True):
+    """A medium that stands in the message itself."""
+
+    base64: str
+
+
+class ItemWire(msgspec.Struct, frozen=True):
+    """A catalogue record as it is written; media are data, a path or a URL."""
+
     title: str = ""
+    description: str | list[str] | None = None
     categories: list[str] | str = []
+    tags: list[str] | str | None = None
+    price: float | str | None = None
+    language: str | None = None
+    image: str | Base64 | None = None
+    audio: str | Base64 | None = None
+    video: str | Base64 | None = None
     hidden: bool = False
     available_from: int | float | str | None = None
     expires_at: int | float | str | None = None
 
 
-_decode = msgspec.json.Decoder(_Wire).decode
+_decode = msgspec.json.Decoder(ItemWire).decode
 _loose = msgspec.json.Decoder().decode
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 
 
 def decode_item(value: bytes) -> Item | RejectedItem:
     """Return what a catalogue record says of its item; unknown fields are left alone."""
+    wire = read_wire(value)
+    if isinstance(wire, RejectedItem):
+        return wire
+    opens, closes = _moment(wire.available_from, 0), _moment(wire.expires_at, FOREVER_MS)
+    if opens is None:
+        return RejectedItem("bad-field", "available_from")
+    if closes is None:
+        return RejectedItem("bad-field", "expires_at")
+    return Item(wire.title, tuple(words(wire.categories)), wire.hidden, opens, closes)
+
+
+def read_wire(value: bytes) -> ItemWire | RejectedItem:
+    """Return a record's fields as they are written, each of its type; times are not looked at."""
     if len(value) > ITEM_BYTES_MAX:
         return RejectedItem("too-large")
     try:
         wire = _decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         return _why(value, error)
-    opens, closes = _moment(wire.available_from, 0), _moment(wire.expires_at, FOREVER_MS)
-    if opens is None:
-        return RejectedItem("bad-field", "available_from")
-    if closes is None:
-        return RejectedItem("bad-field", "expires_at")
-    categories = wire.categories
-    named = categories.split("|") if isinstance(categories, str) else categories
-    return Item(wire.title, tuple(filter(None, named)), wire.hidden, opens, closes)
+    if not _is_price(wire.price):
+        return RejectedItem("bad-field", "price")
+    if wire.language and not _LANGUAGE.fullmatch(wire.language):
+        return RejectedItem("bad-field", "language")
+    return wire
+
+
+def words(given: list[str] | str | None) -> list[str]:
+    """Return categories or tags as a list: one text is split at its bars."""
+    named = given.split("|") if isinstance(given, str) else given or []
+    return [word for word in named if word]
 
 
 def item_of_key(key: bytes | None) -> str | None:
@@ -71,6 +105,17 @@ def _why(value: bytes, error: Exception) -> RejectedItem:
         return RejectedItem("not-an-object")
     _, _, place = str(error).partition("`$.")
     return RejectedItem("bad-field", place.rstrip("`").split("[")[0])
+
+
+def _is_price(given: float | str | None) -> bool:
+    """Return whether a price is none, or a finite number of at least 0, also as a text."""
+    if given is None or given == "":
+        return True
+    try:
+        price = float(given)
+    except ValueError:
+        return False
+    return math.isfinite(price) and price >= 0
 
 
 def _moment(given: float | str | None, default: int) -> int | None:

@@ -41,6 +41,11 @@ class Patience:
                 self.waiting_for = ""
                 return result
 
+    def check(self) -> None:
+        """Raise Stopped when the worker is to end: for long work that waits for no server."""
+        if self._stop.is_set():
+            raise Stopped("stopped in the middle of long work")
+
     def wait(self, error: StoreUnavailable | LogUnavailable) -> None:
         """Wait before the next try, longer each time. Raises Stopped."""
         if not self.waiting_for:

@@ -52,6 +52,13 @@ Namespace = Annotated[
         description="at most 40 letters, digits, dashes and underscores",
     ),
 ]
+HostName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$",
+        description="a host's name such as images.example.org, with :PORT where it is not 443",
+    ),
+]
 Failpoint = Annotated[
     str,
     msgspec.Meta(
@@ -211,6 +218,22 @@ class EncoderSettings(Section, frozen=True):
     allowed: tuple[Sha256, ...] = ()
 
 
+class EncodeSettings(Section, frozen=True):
+    """How ENCODE reads media and keeps vectors."""
+
+    batch_max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 32
+    cache_mb: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 256
+    media_dir: str = ""
+    media_hosts: tuple[HostName, ...] = ()
+    media_bytes_max: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 10_000_000
+    media_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+
+    @property
+    def media_path(self) -> Path | None:
+        """Return the media folder, absolute; None where there is none."""
+        return Path(self.media_dir).expanduser().absolute() if self.media_dir else None
+
+
 class MetricsSettings(Section, frozen=True):
     """Where a worker's metrics and health are served; port 0 takes the first free one."""
 
@@ -237,6 +260,7 @@ class Settings(Section, frozen=True):
     worker: WorkerSettings = WorkerSettings()
     learn: LearnSettings = LearnSettings()
     encoders: EncoderSettings = EncoderSettings()
+    encode: EncodeSettings = EncodeSettings()
     metrics: MetricsSettings = MetricsSettings()
     failpoint: Failpoint = ""
 

@@ -1,0 +1,38 @@
+"""What a text encoder reads of an item: one text, always composed in the same way."""
+
+from collections.abc import Sequence
+from typing import Final
+
+TITLE_CHARACTERS: Final = 300
+DESCRIPTION_CHARACTERS: Final = 2000
+WORDS_MAX: Final = 20
+WORD_CHARACTERS: Final = 60
+
+
+def item_text(
+    title: str, description: str = "", categories: Sequence[str] = (), tags: Sequence[str] = ()
+) -> str:
+    """Return title, description, categories and tags, a line each, "" if there is nothing.
+
+    In this order, for encoders cut what is too long at its end. White space is made single;
+    each part is cut to its cap, and of categories and tags the first 20 count, none twice.
+
+    >>> item_text("Heat", "A  thief\\nand a cop.", ["crime", "drama"], ["pacino"])
+    'Heat\\nA thief and a cop.\\ncrime, drama\\npacino'
+    """
+    lines = (
+        _single(title)[:TITLE_CHARACTERS],
+        _single(description)[:DESCRIPTION_CHARACTERS],
+        _listed(categories),
+        _listed(tags),
+    )
+    return "\n".join(line for line in lines if line)
+
+
+def _listed(words: Sequence[str]) -> str:
+    kept = dict.fromkeys(_single(word)[:WORD_CHARACTERS] for word in words[:WORDS_MAX])
+    return ", ".join(word for word in kept if word)
+
+
+def _single(text: str) -> str:
+    return " ".join(text.split())
