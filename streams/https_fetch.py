@@ -63,9 +63,12 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in _UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -131,9 +134,12 @@ class HttpsFetcher:
         try:
             with secure:
                 secure.do_handshake()
-                return self._exchange(secure, split, host, port)
+                body = self._exchange(secure, split, host, port)
         finally:
             cut.cancel()
+        if time.monotonic() >= deadline:  # a body without a length ends where it was cut
+            raise TimeoutError
+        return body
 
     def _exchange(self, secure: ssl.SSLSocket, split: SplitResult, host: str, port: int) -> bytes:
         connection = http.client.HTTPConnection(host, port)
