@@ -1,17 +1,14 @@
 """Catalogues out of data sets and files: one message an item."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from millstream.streams.columns import Moment, as_id, plain
+from millstream.streams.columns import as_id, plain
 from millstream.streams.errors import BadUsage
 from millstream.streams.guesses import ITEM_NAMES, find_column, listed
-from millstream.streams.item_message import RejectedItem, decode_item
+from millstream.streams.item_fields import ItemMessage, item_fields, item_value
+from millstream.streams.item_message import RejectedItem
 from millstream.streams.loaders.find import find_items
 from millstream.streams.loaders.format import ItemLayout
 from millstream.streams.origins import Head
@@ -20,23 +17,19 @@ from millstream.streams.tables import Say, Table, read_table
 GUESSED: Final[Mapping[str, tuple[str, ...]]] = {
     "item": ITEM_NAMES,
     "title": ("title",),
+    "description": ("description",),
     "categories": ("categories", "genres", "category"),
+    "tags": ("tags",),
+    "price": ("price",),
+    "language": ("language", "lang"),
+    "image": ("image", "imageurl", "imagepath"),
+    "audio": ("audio", "audiourl", "audiopath"),
+    "video": ("video", "videourl", "videopath"),
     "hidden": ("hidden",),
     "available_from": ("availablefrom",),
     "expires_at": ("expiresat",),
 }
 """What a column may be called, best first, without capitals and marks."""
-
-NO_CATEGORY: Final = ("(no genres listed)", "")
-_TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-
-@dataclass(frozen=True, slots=True)
-class ItemMessage:
-    """An item and the JSON that its topic holds; columns that are not ours stand in it too."""
-
-    item: str
-    value: bytes
 
 
 def read_items(
@@ -59,16 +52,14 @@ def read_items(
             fields: dict[str, object] = {}
             for column, one in values.items():
                 name = names.get(column, column)
-                if name != "item":
-                    fields |= _fields(name, one[row], layout)
-            value = msgspec.json.encode(
-                {name: one for name, one in fields.items() if one is not None}
-            )
-            outcome = decode_item(value)
+                # A column of our name gives way to the one that was named in its place.
+                if name != "item" and found.get(name, column) == column:
+                    fields |= item_fields(name, one[row], layout)
+            value = item_value(fields)
             if item is None:
                 left_out.append(f"{table.place(row)} (no usable item)")
-            elif isinstance(outcome, RejectedItem):
-                left_out.append(f"{table.place(row)} ({outcome.reason} {outcome.field})")
+            elif isinstance(value, RejectedItem):
+                left_out.append(f"{table.place(row)} ({value.reason} {value.field})")
             else:
                 messages[item] = value
     if left_out:
@@ -103,32 +94,3 @@ def _table(
             "say which it is with --columns item=NAME"
         )
     return table, found
-
-
-def _fields(name: str, value: object, layout: ItemLayout | None) -> Mapping[str, object]:
-    """Return a column's value as the fields that it tells."""
-    if layout and name == "title" and layout.title and isinstance(value, str):
-        return layout.title(value)
-    if layout and name == "categories" and value is not None:
-        return {name: _categories(value, layout.separator)}
-    return {name: _field(name, value)}
-
-
-def _categories(value: object, separator: str) -> Sequence[str]:
-    """Return categories as a list, out of a text, a list, or a list of lists."""
-    if isinstance(value, list):
-        return list(dict.fromkeys(one for part in value for one in _categories(part, separator)))
-    return [one for one in str(value).split(separator) if one not in NO_CATEGORY]
-
-
-def _field(name: str, value: object) -> object:
-    """Return a value as JSON can hold it, None for what it cannot."""
-    if isinstance(value, Moment):
-        return datetime.fromtimestamp(value / 1000, UTC).isoformat()
-    if name == "hidden" and not isinstance(value, bool) and value is not None:
-        return _TRUTHS.get(str(value).lower(), value)
-    if name == "title" and isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
-        return None
-    return value if isinstance(value, bool | int | float | str | list | dict) else None

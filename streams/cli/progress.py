@@ -9,8 +9,11 @@ from millstream.streams.cli.output import stderr
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs; the function given takes how many are done."""
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar while the block runs; the function given takes how many are done.
+
+    None stands for a total that is not known.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

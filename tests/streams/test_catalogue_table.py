@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from millstream.models.catalogue import Item
-from millstream.streams.catalogue_table import ItemMessage, read_items
+from millstream.streams.catalogue_table import read_items
 from millstream.streams.errors import BadUsage
+from millstream.streams.item_fields import ItemMessage
 from millstream.streams.item_message import decode_item
 
 
@@ -72,3 +73,28 @@ def test_a_file_without_items_is_refused(tmp_path: Path, said: list[str]) -> Non
     file.write_text("item,hidden\n1,perhaps\n")
     with pytest.raises(BadUsage, match="has no usable item"):
         read(file, said)
+
+
+def test_a_row_may_say_what_an_item_looks_reads_and_sounds_like(
+    tmp_path: Path, said: list[str]
+) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text(
+        "sku,name,description,tags,price,lang,poster,image_url,title\n"
+        "7,Lamp,Bright,a|b,9.50,en,l.png,https://a.example/x.png,other\n"
+        "8,Chair,Soft,,on request,,,,\n"
+    )
+    items = read(file, said, item="sku", title="name", image="poster")
+    assert [msgspec.json.decode(one.value) for one in items] == [
+        {
+            "title": "Lamp",
+            "description": "Bright",
+            "tags": "a|b",
+            "price": 9.5,
+            "language": "en",
+            "image": "l.png",
+            "image_url": "https://a.example/x.png",
+        },
+        {"title": "Chair", "description": "Soft"},
+    ]
+    assert said == []
