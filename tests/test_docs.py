@@ -14,7 +14,9 @@ from millstream.models.event import EVENT_TYPES, MERGE, EventWeights
 from millstream.streams.audit import Audit
 from millstream.streams.cli import cli
 from millstream.streams.decode import REASONS
+from millstream.streams.item_message import ItemWire
 from millstream.streams.loaders.registry import DATASETS
+from millstream.streams.media import MEDIA_REASONS
 from millstream.streams.settings_reader import setting_types
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -135,6 +137,16 @@ def test_the_page_on_data_has_every_data_set() -> None:
 def test_the_page_on_events_has_every_reason_in_order() -> None:
     rows = table(ROOT / "docs/events.md", "reason")
     assert tuple(cells[0].strip("`") for cells in rows) == REASONS
+
+
+def test_the_page_on_items_has_every_field_in_order() -> None:
+    rows = table(ROOT / "docs/items.md", "item field")
+    assert tuple(cells[0].strip("`") for cells in rows) == ItemWire.__struct_fields__
+
+
+def test_the_page_on_items_has_every_reason_in_order() -> None:
+    rows = table(ROOT / "docs/items.md", "media reason")
+    assert tuple(cells[0].strip("`") for cells in rows) == MEDIA_REASONS
 
 
 def test_the_page_on_operations_explains_every_field_of_an_audit() -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,41 @@ def test_a_catalogue_is_published_and_items_deleted(
         (b"2", b'{"title":"Chair"}'),
         (b"3", None),
     ]
+
+
+def test_a_catalogue_with_pictures_comes_out_of_a_file_or_a_database(
+    settings: Settings, answer: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer("topics", "create")
+    (tmp_path / "1.png").write_bytes(b"\x89PNG")
+    file = tmp_path / "items.csv"
+    file.write_text("sku,title,tags,image\n1,Lamp,a|b,1.png\n2,Chair,,2.png\n")
+    assert run(["items", "load", str(file), "--columns", "item=sku"]) == 0
+    assert "1 media are not there; the first left out is 2.png of item 2" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("create table products (id text, name text, price real)")
+        shop.executemany("insert into products values (?, ?, ?)", [("3", "Bed", 9.5), ("4", "", 1)])
+        shop.commit()
+    database = f"sqlite:///{tmp_path / 'shop.db'}"
+    query = ["--query", "select * from products where id like '%3'"]
+    loaded = answer("items", "load", database, *query, "--columns", "item=id,title=name")
+    assert (loaded["items"], loaded["deleted"]) == (1, 0)
+    assert "--query" in answer("items", "load", database, code=2)["error"]
+    assert "--query" in answer("items", "load", str(file), *query, code=2)["error"]
+    wrong = answer("items", "load", "postgresql://u:secret@127.0.0.1:1/x", *query, code=3)
+    assert "secret" not in wrong["error"]
+    log = open_log(settings)
+    try:
+        found = {record.key: record.value for record in records(log, settings, "items")}
+    finally:
+        log.close()
+    assert found == {
+        b"1": b'{"title":"Lamp","tags":"a|b","image":{"base64":"iVBORw=="}}',
+        b"2": b'{"title":"Chair"}',
+        b"3": b'{"title":"Bed","price":9.5}',
+    }
 
 
 def put(store: Store, user: str, *items: str) -> None:
