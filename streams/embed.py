@@ -6,12 +6,13 @@ however slow encoders and hosts of pictures are, a deletion waits for neither.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Final
 
 from millstream.models.embedding import Embedding, Modality, Part
 from millstream.models.vector_cache import VectorCache
 from millstream.streams.dead_letters import dead_letter
 from millstream.streams.embed_batch import Done, EmbedBatch, Job
+from millstream.streams.embed_counts import EmbedCounts
 from millstream.streams.embed_index import (
     UNREADABLE,
     EmbedIndex,
@@ -32,25 +33,14 @@ from millstream.streams.patience import Patience
 from millstream.streams.positions import Partition
 from millstream.streams.settings import Settings
 
+HEARD_MAX: Final = 1000
+"""Records of `item-embeddings` looked at a step: more than a step writes, so none pile up."""
+
 Embedded = Sequence[tuple[str, Embedding | None]]
 
 
 def tell_nobody(embedded: Embedded) -> None:
     """Let what was embedded pass."""
-
-
-@dataclass(slots=True)
-class EmbedCounts:
-    """What has been done, and how long each stage of each batch took."""
-
-    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
-    seconds: list[tuple[str, float]] = field(default_factory=list)
-
-    def outcome(self, modality: str, outcome: str) -> None:
-        """Count one input of a modality: encoded, cached, kept or failed."""
-        key = (modality, outcome)
-        self.outcomes[key] = self.outcomes.get(key, 0) + 1
 
 
 class Embedder:
@@ -88,6 +78,8 @@ class Embedder:
         self._asked: tuple[Partition, ...] = ()
         self._owned: tuple[Partition, ...] = ()
         self._fresh: Follower | None = None
+        self._published: Follower | None = None
+        self._written: set[tuple[int, int]] = set()  # ours that have not come back yet
         self._renewing: Follower | None = None
         self._renewed_to: dict[Partition, int] = {}
         self.counts = EmbedCounts()
@@ -106,6 +98,7 @@ class Embedder:
             self._begin(self._asked)
         if self._fresh is None:
             return 0
+        self._listen()
         most = self._settings.encode.batch_max
         records = self._fresh.poll(0.0 if self._index.old else timeout_s, most)
         if records:
@@ -128,38 +121,72 @@ class Embedder:
 
     def close(self) -> None:
         """Stop following."""
-        for follower in (self._fresh, self._renewing):
+        for follower in (self._fresh, self._renewing, self._published):
             if follower is not None:
                 follower.close()
-        self._fresh = self._renewing = None
+        self._fresh = self._renewing = self._published = None
 
     def _begin(self, asked: tuple[Partition, ...]) -> None:
         """Learn what is published for these partitions, then follow the catalogue anew."""
         self.close()
         self._index = EmbedIndex(self._settings.model.items_max)
+        self._written.clear()
         held = [(self._embeddings, p) for _, p in asked]
-        for tp, (begin, end) in self._patience.call(lambda: self._log.bounds_of(held)).items():
+        bounds = self._patience.call(lambda: self._log.bounds_of(held))
+        for tp, (begin, end) in bounds.items():
             self._patience.call(lambda: self._restore(tp, begin, end))  # noqa: B023
-        bounds = self._patience.call(lambda: self._log.bounds_of(asked))
-        if bounds:
-            starts = {tp: begin for tp, (begin, _) in bounds.items()}
-            self._fresh = self._patience.call(lambda: self._log.follow(starts))
+        if asked:
+            ends = {tp: end for tp, (_, end) in bounds.items()}
+            self._published = self._patience.call(lambda: self._log.follow(ends))
+            self._follow(asked)
         self._owned = asked
+
+    def _follow(self, owned: tuple[Partition, ...]) -> None:
+        """Follow the catalogue from its beginning."""
+        if self._fresh is not None:
+            self._fresh.close()
+            self._fresh = None
+        bounds = self._patience.call(lambda: self._log.bounds_of(owned))
+        starts = {tp: begin for tp, (begin, _) in bounds.items()}
+        self._fresh = self._patience.call(lambda: self._log.follow(starts))
 
     def _restore(self, tp: Partition, begin: int, end: int) -> None:
         for record in self._log.read(*tp, begin, end):
-            item = item_of_key(record.key)
-            if item is None:
-                continue
-            found = None if record.value is None else decode_embedding(record.value)
-            if isinstance(found, Embedding):
-                self._index.put(item, found.fingerprint())
-                for modality, part in found.parts.items():
-                    self._cache.put((modality, part.version, part.digest), part.vector)
-            elif isinstance(found, RejectedEmbedding):
-                self._index.put(item, UNREADABLE)
+            self._note(record)
+
+    def _note(self, record: Record) -> bool:
+        """Note what is published of an item; return whether that is something else than before."""
+        item = item_of_key(record.key)
+        if item is None:
+            return False
+        before = self._index.get(item)
+        found = None if record.value is None else decode_embedding(record.value)
+        if isinstance(found, Embedding):
+            self._index.put(item, found.fingerprint())
+            for modality, part in found.parts.items():
+                self._cache.put((modality, part.version, part.digest), part.vector)
+        elif isinstance(found, RejectedEmbedding):
+            self._index.put(item, UNREADABLE)
+        else:
+            self._index.drop(item)
+        return self._index.get(item) != before
+
+    def _listen(self) -> None:
+        """Look at the catalogue again where somebody else has published for our partitions.
+
+        It is a worker that had them before, stopped in the middle and went on: what it wrote is
+        of an older message. Our own records come back here too and are passed over.
+        """
+        assert self._published is not None
+        changed = False
+        for record in self._published.poll(0.0, HEARD_MAX):
+            at = (record.partition, record.offset)
+            if at in self._written:
+                self._written.discard(at)
             else:
-                self._index.drop(item)
+                changed |= self._note(record)
+        if changed:
+            self._follow(self._owned)
 
     def _renew(self, most: int) -> int:
         if not self._index.old:
@@ -249,7 +276,9 @@ class Embedder:
             )
             for (item, made), (_, record, _) in zip(told, said, strict=True)
         ]
-        self._patience.call(lambda: self._log.append(self._embeddings, messages))
+        offsets = self._patience.call(lambda: self._log.append(self._embeddings, messages))
+        places = [record.partition for _, record, _ in said]
+        self._written.update(zip(places, offsets, strict=True))
         for item, made in told:
             if made is None:
                 self._index.drop(item)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from millstream.exporters.metrics import WorkerMetrics
-from millstream.streams.embed import EmbedCounts, Embedder
+from millstream.streams.embed import Embedder
+from millstream.streams.embed_counts import EmbedCounts
 from millstream.streams.patience import Stopped
 from millstream.streams.positions import Partition
 
