@@ -33,6 +33,8 @@ CHECK_EVERY_S: Final = 2.0
 SESSION_TIMEOUT_S: Final = 6.0
 BUFFERED_EVENTS: Final = 2_000
 BUFFERED_FETCHES: Final = 16
+BUFFERED_ITEMS: Final = 100
+"""The same of catalogue messages: each may hold a picture, and be 800 kB."""
 
 logger = logging.getLogger("millstream")
 Result = TypeVar("Result")
@@ -104,6 +106,7 @@ class FaustHost:
         self._settings = settings
         self._job = job
         self._stop_waiting = stop
+        self._buffered = BUFFERED_ITEMS if job.name == "encode" else BUFFERED_EVENTS
         self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
         self._ended: asyncio.Future[int] | None = None
         self._busy = 0
@@ -174,6 +177,7 @@ class FaustHost:
             broker_heartbeat_interval=SESSION_TIMEOUT_S / 4,
             broker_max_poll_records=settings.worker.batch_max,
             stream_buffer_maxsize=BUFFERED_FETCHES,
+            stream_buffer_maxsize=self._buffered,
             stream_wait_empty=False,
             worker_redirect_stdouts=False,
             value_serializer="raw",
@@ -189,7 +193,7 @@ class FaustHost:
             async for event in stream.events():
                 self._pending += event.message.records
                 self._arrived.set()
-                if len(self._pending) >= BUFFERED_EVENTS:
+                if len(self._pending) >= self._buffered:
                     self._room.clear()
                     await self._room.wait()
 

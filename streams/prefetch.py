@@ -8,18 +8,24 @@ from typing import Final
 from millstream.streams.log import Follower, LogError, LogUnavailable, Record
 
 BUFFERED_MAX: Final = 2_000
+BUFFERED_BYTES_MAX: Final = 32_000_000
+"""2,000 catalogue messages with a picture each would be more than a gigabyte."""
 POLL_S: Final = 0.1
 AWAY_S: Final = 1.0
 
 
 class Prefetched:
-    """A `Follower` over another; at most about BUFFERED_MAX records wait. One thread reads it."""
+    """A `Follower` over another; One thread reads it.
+
+    At most about BUFFERED_MAX records of BUFFERED_BYTES_MAX wait, and what one poll adds to them.
+    """
 
     def __init__(self, follower: Follower, starts: Mapping[tuple[str, int], int]) -> None:
         """Take over a follower that begins at `starts`."""
         self._follower = follower
         self._positions = dict(starts)  # of the follower, as of its last poll
         self._waiting: deque[Record] = deque()
+        self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._fault: LogError | None = None
         self._closed = False
@@ -34,6 +40,7 @@ class Prefetched:
             if not self._waiting and self._fault is not None:
                 raise self._fault
             records = [self._waiting.popleft() for _ in range(min(max_records, len(self._waiting)))]
+            self._waiting_bytes -= sum(map(_size, records))
             self._changed.notify_all()
         return records
 
@@ -52,10 +59,13 @@ class Prefetched:
             self._changed.notify_all()
         self._thread.join()
 
+    def _full(self) -> bool:
+        return len(self._waiting) >= BUFFERED_MAX or self._waiting_bytes >= BUFFERED_BYTES_MAX
+
     def _fetch(self) -> None:
         while True:
             with self._changed:
-                while len(self._waiting) >= BUFFERED_MAX and not self._closed:
+                while self._full() and not self._closed:
                     self._changed.wait()
                 if self._closed:
                     break
@@ -64,6 +74,7 @@ class Prefetched:
                 if records:
                     with self._changed:
                         self._waiting.extend(records)
+                        self._waiting_bytes += sum(map(_size, records))
                         self._changed.notify_all()
                 positions = {at: self._follower.position(*at) for at in self._positions}
             except LogUnavailable:
@@ -78,3 +89,7 @@ class Prefetched:
             with self._changed:
                 self._positions = positions
         self._follower.close()
+
+
+def _size(record: Record) -> int:
+    return len(record.value or b"")

@@ -72,7 +72,7 @@ def load(
     up to 600 kB each; larger ones belong into the folder encode.media_dir.
 
     \b
-    Examples:
+    Example:
       millstream items load catalogue.csv --columns item=sku,title=name,categories=groups
       millstream items load postgresql://reader@db.internal/shop --query 'select * from products'
     """
