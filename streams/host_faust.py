@@ -33,8 +33,8 @@ CHECK_EVERY_S: Final = 2.0
 SESSION_TIMEOUT_S: Final = 6.0
 BUFFERED_EVENTS: Final = 2_000
 BUFFERED_FETCHES: Final = 16
-BUFFERED_ITEMS: Final = 100
-"""The same of catalogue messages: each may hold a picture, and be 800 kB."""
+BUFFERED_ITEMS: Final = 32
+"""Catalogue messages: each may hold a picture, and be 800 kB; of their fetches two wait at most."""
 
 logger = logging.getLogger("millstream")
 Result = TypeVar("Result")
@@ -106,7 +106,9 @@ class FaustHost:
         self._settings = settings
         self._job = job
         self._stop_waiting = stop
-        self._buffered = BUFFERED_ITEMS if job.name == "encode" else BUFFERED_EVENTS
+        heavy = job.name == "encode"
+        self._buffered = BUFFERED_ITEMS if heavy else BUFFERED_EVENTS
+        self._fetches = 2 if heavy else BUFFERED_FETCHES
         self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
         self._ended: asyncio.Future[int] | None = None
         self._busy = 0
@@ -175,9 +177,8 @@ class FaustHost:
             broker_session_timeout=SESSION_TIMEOUT_S,
             broker_rebalance_timeout=SESSION_TIMEOUT_S,
             broker_heartbeat_interval=SESSION_TIMEOUT_S / 4,
-            broker_max_poll_records=settings.worker.batch_max,
-            stream_buffer_maxsize=BUFFERED_FETCHES,
-            stream_buffer_maxsize=self._buffered,
+            broker_max_poll_records=min(settings.worker.batch_max, self._buffered),
+            stream_buffer_maxsize=self._fetches,
             stream_wait_empty=False,
             worker_redirect_stdouts=False,
             value_serializer="raw",
