@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from millstream.models.errors import ModelError
 
-Modality = Literal["text", "image", "audio"]
+Modality = Literal["text", "image", "audio", "categories", "numbers"]
 MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
 DIGEST_BYTES: Final = 16
 DIM_MAX: Final = 8192

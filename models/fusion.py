@@ -34,6 +34,9 @@ CONTEXT: Final = 3
 """Inputs of the network beside the features: history, session, linear score below the best."""
 
 
+NO_BONUS: Final = np.zeros((0, 0), np.float32)
+
+
 class FusionParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of fusion."""
 
@@ -97,10 +100,18 @@ class Fusion:
             self._by_stranger = self.shared.astype(np.float32)
         self._weights = self._by_bucket()
 
-    def rank(self, features: Scores, candidates: Rows, histories: Histories, n: int) -> Ranked:
+    def rank(
+        self,
+        features: Scores,
+        candidates: Rows,
+        histories: Histories,
+        n: int,
+        bonus: Scores | None = None,
+    ) -> Ranked:
         """Return the n best candidates (B, C) of each user by their features (K, B, C).
 
-        Padding (-1) may stand anywhere and is never listed.
+        Padding (-1) may stand anywhere and is never listed. What `bonus` (B, C) gives is added to
+        the linear score.
         """
         users = len(candidates)
         rows = missing(users, n)
@@ -110,6 +121,7 @@ class Fusion:
         rank(
             features,
             candidates,
+            NO_BONUS if bonus is None else bonus,
             self._weights,
             bucket,
             context,

@@ -27,6 +27,7 @@ def gather_inputs(
 def rank(
     features: Scores,
     candidates: Rows,
+    bonus: Scores,
     weights: Floats,
     bucket: npt.NDArray[np.int64],
     context: Floats,
@@ -56,6 +57,9 @@ def rank(
             continue
         own = weights[bucket[b]]
         linear(z, n, own, sums)
+        if bonus.shape[1] > 0:
+            for q in range(n):
+                sums[q] += bonus[b, place[q]]
         found = best(sums, numbers, n, scores, places)
         lifted = min(found, top)
         if bucket[b] > 0 and len(out) > 0:

@@ -12,6 +12,8 @@ import numpy as np
 
 from millstream.models.arrays import array_texts, text_array
 from millstream.models.choices import Choices, Scored
+from millstream.models.content import Content
+from millstream.models.embedding import Embedding
 from millstream.models.errors import FrameRefused, StateRefused
 from millstream.models.frame import (
     FORMAT,
@@ -22,23 +24,32 @@ from millstream.models.frame import (
     pack_steps,
 )
 from millstream.models.fusion import Fusion, FusionParams
-from millstream.models.histories import Rows, Steps
+from millstream.models.histories import Rows, Steps, histories_before
 from millstream.models.interaction import Interaction, InteractionBatch
 from millstream.models.item_rows import FREED_SHARE, ItemRows
+from millstream.models.newcomers import NO_NEWCOMERS, Newcomers, NewcomersParams
 from millstream.models.repeats import Repeats
 from millstream.models.scorer import Scorer
 from millstream.models.source import Part, Source
 from millstream.models.steps_of import steps_of
 
+DESCRIBED_BYTES: Final = 500
+"""About what a described item adds to a frame: its id, codes and scales."""
 FUSION: Final = "fusion"
-"""What the fusion is called among the parts; no source has that name."""
+NEWCOMERS: Final = "newcomers"
+"""What these are called among the parts; no source has such a name."""
 
 
 class ItemModel:
     """Rows, sources and fusion, as of interaction `offset` (the next to fold). Reads only."""
 
     def __init__(
-        self, sources: Sequence[tuple[Source, int]], fusion: FusionParams, items_max: int, seed: int
+        self,
+        sources: Sequence[tuple[Source, int]],
+        fusion: FusionParams,
+        items_max: int,
+        seed: int,
+        newcomers: NewcomersParams = NO_NEWCOMERS,
     ) -> None:
         """Take each source with how many items it proposes a person."""
         self.rows = ItemRows(items_max)
@@ -46,8 +57,23 @@ class ItemModel:
         self.scorer = Scorer(sources, fusion.candidates_max)
         self.fusion = Fusion(self.scorer.features, fusion, seed)
         self._parts: dict[str, Part] = {**self.sources, FUSION: self.fusion}
+        content = self.content
+        self.newcomers = None if content is None else Newcomers(content, newcomers)
+        if self.newcomers is not None:
+            self._parts[NEWCOMERS] = self.newcomers
         self.offset = 0
         self.newest_ts = 0
+
+    @property
+    def content(self) -> Content | None:
+        """Return the source that knows what items look like, if there is one."""
+        found = self.sources.get(Content.name)
+        return found if isinstance(found, Content) else None
+
+    @property
+    def newcomers_after(self) -> int:
+        """Return after how many places newcomers have some; 0: they have none."""
+        return 0 if self.newcomers is None else self.newcomers.params.after
 
     def digest(self) -> str:
         """Return 16 hex digits over what replicas hold."""
@@ -86,6 +112,8 @@ class ItemModel:
             self.rows.free(rows)
             for source in self.sources.values():
                 source.forget(rows)
+            if self.newcomers is not None:
+                self.newcomers.forget(rows)
 
 
 @dataclass(slots=True)
@@ -117,11 +145,12 @@ class LearnedModel(ItemModel):
         fusion: FusionParams,
         items_max: int,
         seed: int,
+        newcomers: NewcomersParams = NO_NEWCOMERS,
         *,
         repeat: bool = False,
     ) -> None:
         """`repeat`: people are listed what they had before, too."""
-        super().__init__(sources, fusion, items_max, seed)
+        super().__init__(sources, fusion, items_max, seed, newcomers)
         self.choices = Choices(self.scorer, self.fusion, self.rows, repeat)
         self._repeats = Repeats()
         self._used = np.zeros(64, np.int64)  # by row: number of the last step that met it
@@ -151,6 +180,8 @@ class LearnedModel(ItemModel):
                     folded.repeats += 1
                 elif interaction.weight <= 0.0:
                     folded.weightless += 1
+                    if self.newcomers is not None:
+                        self.newcomers.note_shown(self.rows.row(interaction.item))
                 else:
                     fresh.append(interaction)
             folded.learnt = len(fresh)
@@ -159,6 +190,24 @@ class LearnedModel(ItemModel):
         self.offset = offset + 1
         self.newest_ts = max(self.newest_ts, append_ts)
         return folded
+
+    def describe(
+        self, offset: int, described: Sequence[tuple[str, Embedding]], append_ts: int
+    ) -> None:
+        """Take in the record at `offset`, which says what items look like.
+
+        An item that nobody has met gets a row, so that it can be listed.
+        """
+        content = self.content
+        if content is not None:
+            self._make_room(len(described))
+            for item, embedding in described:
+                row = self._row(item)
+                self._used_now(row)
+                content.describe(row, embedding)
+                self._pending.bytes += DESCRIBED_BYTES
+        self.offset = offset + 1
+        self.newest_ts = max(self.newest_ts, append_ts)
 
     def highest(self) -> dict[str, int]:
         """Return the highest source offset met, by "topic_id:partition"."""
@@ -238,19 +287,24 @@ class LearnedModel(ItemModel):
 
     def _learn(self, fresh: Sequence[Interaction], scored: Scored | None) -> None:
         rows = [self._row(interaction.item) for interaction in fresh]
-        while len(self.rows) > len(self._used):
-            self._used = np.concatenate((self._used, np.zeros_like(self._used)))
         for row in rows:
             self._steps += 1
-            self._used[row] = self._steps
+            self._used_now(row)
         self._touched.update(dict.fromkeys(rows))
         steps = steps_of(fresh, rows, self.rows)
+        if self.newcomers is not None:
+            self.newcomers.learn(histories_before(steps), steps.rows)
         if self.fusion.params.learn:
             self.choices.learn(fresh, steps, self._steps - len(steps), scored)
         for source in self.sources.values():
             source.learn(steps)
         self._pending.steps.append(steps)
         self._pending.bytes += 180 * len(steps) + 16 * len(steps.history)
+
+    def _used_now(self, row: int) -> None:
+        while row >= len(self._used):
+            self._used = np.concatenate((self._used, np.zeros_like(self._used)))
+        self._used[row] = self._steps
 
     def _row(self, item: str) -> int:
         row = self.rows.row(item)

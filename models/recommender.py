@@ -17,6 +17,7 @@ from millstream.models.impressions import NO_FATIGUE, FatigueParams
 from millstream.models.interaction import hash64
 from millstream.models.item_model import ItemModel
 from millstream.models.mf import Mf
+from millstream.models.newcomers import Drawn, slots
 from millstream.models.profile import Profile
 from millstream.models.teaching import Taught
 
@@ -24,6 +25,8 @@ SCORE_DIGITS: Final = 5
 NOBODY: Final = np.int32(-1)
 DIVERSE_AMONG: Final = 100
 """Of so many of the best, those are listed that are best together."""
+NEW: Final = "new"
+"""What is said of a newcomer."""
 TRENDING: Final = "trending"
 """What is said of an entry that a person with no history gets."""
 
@@ -41,12 +44,24 @@ class Request(NamedTuple):
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One item of a list: the source that gave it most, and the history item that spoke for it."""
+    """One item of a list: the source that gave it most, and the history item that spoke for it.
+
+    A newcomer says how likely it was to be drawn (about); its score compares with newcomers' only.
+    """
 
     item: str
     score: float
     source: str
     because: str | None = None
+    propensity: float | None = None
+
+
+class Withheld(NamedTuple):
+    """What is not to be listed: for person b rows[ptr[b]:ptr[b + 1]], for nobody where `closed`."""
+
+    ptr: npt.NDArray[np.int64]
+    rows: Rows
+    closed: npt.NDArray[np.bool_]
 
 
 @runtime_checkable
@@ -93,9 +108,12 @@ class Recommender:
         if not requests or not len(self.model.rows):
             return [[] for _ in requests]
         histories = self.histories(requests)
-        rows = self.candidates(requests, histories, catalogue)
+        withheld = self.withheld(requests, catalogue)
+        rows = self.candidates(requests, histories, withheld)
         features = self.features(histories, rows)
-        return self._entries(histories, self.listed(histories, rows, features))
+        entries = self._entries(histories, self.listed(histories, rows, features))
+        drawn = self.newcomers(requests, histories, withheld)
+        return entries if drawn is None else self._with_newcomers(entries, histories, drawn)
 
     def taught(self, profile: Profile) -> Taught:
         """Return what a profile teaches, as far as it is read."""
@@ -129,25 +147,46 @@ class Recommender:
             np.array([hash64(r.user, self._user_key) for r in requests], np.uint64),
         )
 
-    def candidates(
-        self, requests: Sequence[Request], histories: Histories, catalogue: Catalogue
-    ) -> Rows:
-        """Return what may be listed for each request, (B, C), padded with -1.
+    def withheld(self, requests: Sequence[Request], catalogue: Catalogue) -> Withheld:
+        """Return what is not to be listed: what each has met, or with `repeats` taken out.
 
-        Without `repeats` nothing is listed that the person has met, with them nothing that was
-        taken out; what the profile keeps only as a hash counts too.
+        What rests and what the catalogue closes too; what a profile keeps only as a hash is left
+        to `candidates` and `newcomers`.
         """
-        ptr, excluded = self._excluded(requests)
         rows = self.model.rows
         # One moment for the batch: the masks of its requests differ only across an item's turn.
         closed = catalogue.closed_rows(rows, rows.changes, max(r.now_ms for r in requests))
-        found = self.model.scorer.candidates(histories, ptr, excluded, len(rows), closed)
+        return Withheld(*self._excluded(requests), closed)
+
+    def candidates(
+        self, requests: Sequence[Request], histories: Histories, withheld: Withheld
+    ) -> Rows:
+        """Return what may be listed for each request, (B, C), padded with -1."""
+        ptr, excluded, closed = withheld
+        found = self.model.scorer.candidates(histories, ptr, excluded, len(self.model.rows), closed)
+        self._drop_seen(requests, found)
+        return found
+
+    def newcomers(
+        self, requests: Sequence[Request], histories: Histories, withheld: Withheld
+    ) -> Drawn | None:
+        """Return items that nobody has met, drawn for each request; None where there are none."""
+        newcomers = self.model.newcomers
+        if newcomers is None or not newcomers.waiting():
+            return None
+        places = len(slots(newcomers.params.after, self.length))
+        drawn = newcomers.draw(histories, *withheld, places)
+        self._drop_seen(requests, drawn.rows)
+        return drawn
+
+    def _drop_seen(self, requests: Sequence[Request], found: Rows) -> None:
+        """Put -1 in the place of rows that a profile keeps only as a hash."""
+        rows = self.model.rows
         for b, request in enumerate(requests):
             if len(request.profile.seen):
                 profile = request.profile
                 hashes = profile.removed_hashes() if self._repeats else profile.seen_hashes()
                 found[b, _among(rows.hashes[found[b]], hashes)] = -1
-        return found
 
     def features(self, histories: Histories, found: Rows) -> Scores:
         """Return what the sources say of the candidates (B, C), (K, B, C)."""
@@ -155,7 +194,9 @@ class Recommender:
 
     def fuse(self, histories: Histories, found: Rows, features: Scores, n: int) -> Ranked:
         """Return the n best candidates of each user."""
-        return self.model.fusion.rank(features, found, histories, n)
+        content = self.model.content
+        bonus = None if content is None else content.bonus(found)
+        return self.model.fusion.rank(features, found, histories, n, bonus)
 
     def listed(self, histories: Histories, found: Rows, features: Scores) -> Ranked:
         """Return each user's list: the best candidates, or with `diversity` the best together.
@@ -198,6 +239,27 @@ class Recommender:
             ]
             for entries in zip(*columns, strict=True)
         ]
+
+    def _with_newcomers(
+        self, entries: list[list[Listed]], histories: Histories, drawn: Drawn
+    ) -> list[list[Listed]]:
+        """Return the lists with newcomers in their places, no longer than they may be."""
+        item, places = self.model.rows.item, slots(self.model.newcomers_after, self.length)
+        lists = []
+        for b, known in enumerate(entries):
+            there = np.flatnonzero(drawn.rows[b] >= 0)[: len(places)].tolist()
+            merged = list(known)
+            for place, q in zip(places, there, strict=False):
+                new = Listed(
+                    item(int(drawn.rows[b, q])),
+                    round(float(drawn.values[b, q]), SCORE_DIGITS),
+                    NEW,
+                    None,
+                    round(float(drawn.propensities[b, q]), 3),
+                )
+                merged.insert(place, new)
+            lists.append(merged[: self.length])
+        return lists
 
     def _because(self, histories: Histories, rows: Rows, strongest: npt.NDArray[np.int64]) -> Rows:
         speakers = missing(*rows.shape)

@@ -21,6 +21,7 @@ SOURCES: Final[dict[str, str]] = {
     "pop": "pop.Pop",
     "mf": "mf.Mf",
     "fism": "fism.Fism",
+    "content": "content.Content",
     "river_mf": "river_mf.RiverMf",
     "river": "river_reco.RiverReco",
 }

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from millstream.models.candidates import candidates
 from millstream.models.histories import Histories, Rows, Scores
-from millstream.models.source import Source
+from millstream.models.source import Derives, Source
 
 NONE_WITHHELD: Final = np.zeros(0, np.bool_)
 
@@ -40,9 +40,17 @@ class Scorer:
     def score(self, histories: Histories, found: Rows) -> Scores:
         """Return all features of the candidates (B, C), in the order of `features`, (K, B, C)."""
         out = np.empty((len(self.features), *found.shape), np.float32)
+        names = list(self.features)
         at = 0
         for source, _ in self._sources:
             end = at + len(source.features)
-            out[at:end] = source.score(histories, found)
+            if isinstance(source, Derives):
+                needed = np.zeros((len(source.needs), *found.shape), np.float32)
+                for n, name in enumerate(source.needs):
+                    if name in names[:at]:
+                        needed[n] = out[names.index(name)]
+                out[at:end] = source.score_after(histories, found, needed)
+            else:
+                out[at:end] = source.score(histories, found)
             at = end
         return out

@@ -1,7 +1,7 @@
 """What every scorer of items is: a small interface, so that a source is one file and one line."""
 
-from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +44,9 @@ class Source(Part, Protocol):
     learns_from_steps: bool
     """True: replicas call `learn` themselves. False: replicas only `apply` what `changes` gave."""
 
-    features: ClassVar[Mapping[str, float]]
-    """The name of each feature that `score` returns, with the weight the fusion starts from."""
+    @property
+    def features(self) -> Mapping[str, float]:
+        """Return the name of each feature of `score`, with the weight the fusion starts from."""
 
     def grow(self, rows: int) -> None:
         """Make room for item rows 0 .. rows - 1; never shrinks."""
@@ -88,3 +89,14 @@ class OnlyRescores:
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return (B, 0)."""
         return np.empty((len(histories), 0), np.int32)
+
+
+@runtime_checkable
+class Derives(Protocol):
+    """A source that reads features of sources before it; without them it scores as with zeros."""
+
+    needs: ClassVar[Sequence[str]]
+    """Names of those features."""
+
+    def score_after(self, histories: Histories, candidates: Rows, needed: Scores) -> Scores:
+        """Return what `score` does, given the `needed` features (len(needs), B, C)."""

@@ -70,6 +70,7 @@ def new_learned_model(settings: Settings) -> LearnedModel:
         settings.fusion,
         model.items_max,
         model.seed,
+        settings.newcomers,
         repeat=settings.list.repeats,
     )
 
@@ -77,7 +78,8 @@ def new_learned_model(settings: Settings) -> LearnedModel:
 def new_replica_model(settings: Settings) -> ModelReplica:
     """Return an empty item model that follows frames."""
     model = settings.model
-    return ModelReplica(new_sources(settings), settings.fusion, model.items_max, model.seed)
+    sources = new_sources(settings)
+    return ModelReplica(sources, settings.fusion, model.items_max, model.seed, settings.newcomers)
 
 
 def new_recommender(settings: Settings, model: ItemModel) -> Recommender:

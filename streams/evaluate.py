@@ -236,9 +236,11 @@ class _Replay:
         started = time.thread_time_ns()
         requests = [one.request for one in asked]
         histories = recommender.histories(requests)
-        candidates = recommender.candidates(requests, histories, self._catalogue)
+        withheld = recommender.withheld(requests, self._catalogue)
+        candidates = recommender.candidates(requests, histories, withheld)
         features = recommender.features(histories, candidates)
         listed = recommender.listed(histories, candidates, features)
+        drawn = recommender.newcomers(requests, histories, withheld)
         cost_ns = time.thread_time_ns() - started + sum(one.cost_ns for one in asked)
         self.found.score_ns.extend([cost_ns // len(asked)] * len(asked))
         if self.found.lists is not None:
@@ -246,7 +248,7 @@ class _Replay:
                 self.found.lists.shown(self._model, rows)
         rows = self._model.rows.rows([one.event.item for one in asked])
         ties = [float(self._random.random()) if row >= 0 else 0.0 for row in rows]
-        fused = fused_ranks(recommender, histories, candidates, features, rows, ties)
+        fused = fused_ranks(recommender, histories, candidates, features, rows, ties, drawn)
         for b, one in enumerate(asked):
             ranks = {FUSED: fused[b]}
             if self._names:

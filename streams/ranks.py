@@ -4,14 +4,19 @@ The one place of evaluation that knows how sources score and how they are fused.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from millstream.models.histories import Histories, Rows, Scores
 from millstream.models.item_model import ItemModel
+from millstream.models.newcomers import Drawn, slots
 from millstream.models.recommender import Recommender
 from millstream.streams.evaluation import MISS
+
+RANKED_MAX: Final = 500
+"""As if a list were so long: what stands below counts nowhere."""
 
 
 def source_names(model: ItemModel) -> list[str]:
@@ -26,17 +31,24 @@ def fused_ranks(
     features: Scores,
     rows: Sequence[int],
     ties: Sequence[float],
+    drawn: Drawn | None = None,
 ) -> list[int]:
     """Return each user's row's rank among their candidates, (B, C); MISS if it is none of them.
 
     With `list.diversity` a listed row's rank is its place, and the others come after the list.
+    With newcomers `drawn`, these have the places that a list gives them, however long it were.
     """
     fused = recommender.fuse(histories, candidates, features, candidates.shape[1])
     shown = None
     if recommender.diversity:
         shown = recommender.listed(histories, candidates, features).rows
     ranks = []
+    places = slots(recommender.model.newcomers_after, RANKED_MAX) if drawn is not None else ()
     for b, (row, tie) in enumerate(zip(rows, ties, strict=True)):
+        if drawn is not None and row >= 0 and row in drawn.rows[b]:
+            at = int(np.flatnonzero(drawn.rows[b][drawn.rows[b] >= 0] == row)[0])
+            ranks.append(places[at] + 1 if at < len(places) else MISS)
+            continue
         mine = np.flatnonzero(fused.rows[b] == row)
         if row < 0 or not len(mine):
             ranks.append(MISS)
@@ -45,8 +57,17 @@ def fused_ranks(
         if shown is not None:
             place = np.flatnonzero(shown[b] == row)
             rank = int(place[0]) + 1 if len(place) else max(rank, recommender.length + 1)
+        if drawn is not None:
+            rank = _below(rank, places[: int((drawn.rows[b] >= 0).sum())])
         ranks.append(rank)
     return ranks
+
+
+def _below(rank: int, taken: Sequence[int]) -> int:
+    """Return the place, from 1, of the rank-th entry where some places (from 0) are taken."""
+    for place in taken:
+        rank += place < rank
+    return rank
 
 
 def source_ranks(

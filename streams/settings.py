@@ -12,6 +12,7 @@ from millstream.models.event import EventWeights
 from millstream.models.event_set import ProfileParams
 from millstream.models.fusion import FusionParams
 from millstream.models.impressions import FatigueParams
+from millstream.models.newcomers import NewcomersParams
 from millstream.models.registry import SOURCES, check_name, params_type, section_of
 
 TopicName = Annotated[
@@ -157,6 +158,7 @@ class ModelSettings(Section, frozen=True):
         "pop",
         "mf",
         "fism",
+        "content",
     )
     items_max: Count = 200_000
     history_max: Count = 100
@@ -255,6 +257,7 @@ class Settings(Section, frozen=True):
     model: ModelSettings = ModelSettings()
     sources: dict[str, msgspec.Struct] = {}  # by name; one that is not here has its defaults
     fusion: FusionParams = FusionParams()
+    newcomers: NewcomersParams = NewcomersParams()
     list: ListSettings = ListSettings()
     fatigue: FatigueParams = FatigueParams()
     worker: WorkerSettings = WorkerSettings()
@@ -302,6 +305,7 @@ class Settings(Section, frozen=True):
                     "caps",
                     "profile",
                     "fusion",
+                    "newcomers",
                     "fatigue",
                     *map(section_of, self.model.sources),
                 )

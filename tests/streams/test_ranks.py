@@ -70,7 +70,7 @@ def test_with_diversity_a_listed_items_rank_is_its_place_and_the_rest_come_after
     plain = new_recommender(msgspec.structs.replace(strong, list=ListSettings(length=5)), model)
     asked = [Request("v", Profile(), 0)]
     histories = diverse.histories(asked)
-    candidates = diverse.candidates(asked, histories, Catalogue())
+    candidates = diverse.candidates(asked, histories, diverse.withheld(asked, Catalogue()))
     features = diverse.features(histories, candidates)
     listed = diverse.listed(histories, candidates, features).rows[0].tolist()
     usual = plain.listed(histories, candidates, features).rows[0].tolist()

@@ -1,0 +1,268 @@
+"""How codes are read: what a history looks like, and how near items are to that."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from millstream.models.elementary import total
+from millstream.models.histories import Rows, Scores
+from millstream.models.jit import kernel
+from millstream.models.select import best
+from millstream.models.space import Codes, Floats
+
+Longs = npt.NDArray[np.int64]
+NEVER: Final = np.float32(-1e30)
+TINY: Final = np.float32(1e-9)
+NONE: Final = np.float32(-2.0)
+"""Stands for the cosine of what is not there."""
+
+
+@kernel
+def tastes(
+    codes: Codes,
+    scales: Floats,
+    ptr: Longs,
+    rows: Rows,
+    weights: Floats,
+    decay: Floats,
+    taste: Codes,
+    taste_scales: Floats,
+    lengths: Floats,
+) -> None:
+    """Write each person's taste, one direction a modality, as codes (B, M, D) and scales (B, M).
+
+    The mean of what the history's newest items look like, weighed by w_k decay_k; `lengths` says
+    how long it was before it was made 1: 1 where all items look alike, near 0 where none do.
+    """
+    modalities, width = codes.shape[1], codes.shape[2]
+    sums = np.empty(width, np.float32)
+    for b in range(len(taste)):
+        depth = min(len(decay), ptr[b + 1] - ptr[b])
+        for m in range(modalities):
+            sums[:] = 0.0
+            mass = np.float32(0.0)
+            for k in range(depth):
+                row = rows[ptr[b] + k]
+                if 0 <= row < len(scales) and scales[row, m] > 0.0:
+                    factor = decay[k] * weights[ptr[b] + k]
+                    mass += factor
+                    factor *= scales[row, m]
+                    code = codes[row, m]
+                    for x in range(width):
+                        sums[x] += factor * np.float32(code[x])
+            square, most = np.float32(0.0), np.float32(0.0)
+            for x in range(width):
+                square += sums[x] * sums[x]
+                most = max(most, abs(sums[x]))
+            lengths[b, m] = 0.0
+            taste_scales[b, m] = 0.0
+            if most > TINY and mass > TINY:
+                length = np.float32(np.sqrt(square))
+                lengths[b, m] = length / mass
+                taste_scales[b, m] = most / (np.float32(127.0) * length)
+                for x in range(width):
+                    taste[b, m, x] = np.int8(np.rint(sums[x] * (np.float32(127.0) / most)))
+
+
+@kernel
+def cosines(
+    codes: Codes,
+    scales: Floats,
+    taste: Codes,
+    taste_scales: Floats,
+    rows: Rows,
+    out: Floats,
+) -> None:
+    """Write the cosine of each row to one person's taste, (M, N); NONE where either lacks it."""
+    width = codes.shape[2]
+    for m in range(codes.shape[1]):
+        mine = taste[m]
+        for q in range(len(rows)):
+            row = rows[q]
+            out[m, q] = NONE
+            if 0 <= row < len(scales) and scales[row, m] > 0.0 and taste_scales[m] > 0.0:
+                code = codes[row, m]
+                dot = np.int32(0)
+                for x in range(width):
+                    dot += np.int32(mine[x]) * np.int32(code[x])
+                out[m, q] = np.float32(dot) * scales[row, m] * taste_scales[m]
+
+
+@kernel
+def joined(cosine: Floats, worth: Floats, out: Floats) -> None:
+    """Write the dot product of joint vectors, (N,): modalities weighed by `worth` (M,).
+
+    What an item lacks takes no part: the others count for it. NONE where it has nothing.
+    """
+    for q in range(len(out)):
+        total, mass = np.float32(0.0), np.float32(0.0)
+        for m in range(len(worth)):
+            if cosine[m, q] != NONE:
+                total += worth[m] * cosine[m, q]
+                mass += worth[m]
+        out[q] = total / mass if mass > 0.0 else NONE
+
+
+@kernel
+def fill(cosine: Floats, rows: Rows) -> None:
+    """Put the mean of those that have it in the place of each cosine that is not there, (M, N)."""
+    for m in range(len(cosine)):
+        total, n = np.float32(0.0), 0
+        for q in range(len(rows)):
+            if cosine[m, q] != NONE:
+                total += cosine[m, q]
+                n += 1
+        mean = total / np.float32(n) if n else np.float32(0.0)
+        for q in range(len(rows)):
+            if cosine[m, q] == NONE:
+                cosine[m, q] = mean if rows[q] >= 0 else np.float32(0.0)
+
+
+@kernel
+def near(
+    codes: Codes,
+    scales: Floats,
+    taste: Codes,
+    taste_scales: Floats,
+    worth: Floats,
+    pool: Rows,
+    top: Rows,
+) -> None:
+    """Write the rows of the pool that are nearest to each person's taste, (B, k), best first."""
+    cosine = np.empty((len(worth), len(pool)), np.float32)
+    joint = np.empty(len(pool), np.float32)
+    kept = np.empty(top.shape[1], np.float32)
+    for b in range(len(top)):
+        if taste_scales[b].max() <= 0.0:
+            continue
+        cosines(codes, scales, taste[b], taste_scales[b], pool, cosine)
+        joined(cosine, worth, joint)
+        best(joint, pool, len(pool), kept, top[b])
+
+
+@kernel
+def standings(
+    codes: Codes,
+    scales: Floats,
+    taste: Codes,
+    taste_scales: Floats,
+    worth: Floats,
+    pool: Rows,
+    z: Floats,
+) -> None:
+    """Write z-scores over the pool of each cosine to one taste, and of the joint, (M + 1, N)."""
+    many, n = len(worth), len(pool)
+    cosines(codes, scales, taste, taste_scales, pool, z[:many])
+    joined(z[:many], worth, z[many])
+    fill(z, pool)
+    for m in range(many + 1):
+        row = z[m]
+        mean = total(row) / np.float32(n)
+        square = np.float32(0.0)
+        for q in range(n):
+            row[q] -= mean
+            square += row[q] * row[q]
+        inverse = np.float32(1.0) / (np.float32(np.sqrt(square / np.float32(n))) + TINY)
+        for q in range(n):
+            row[q] *= inverse
+
+
+@kernel
+def fits(
+    codes: Codes,
+    scales: Floats,
+    taste: Codes,
+    taste_scales: Floats,
+    worth: Floats,
+    weights: Floats,
+    sunk: Floats,
+    pool: Rows,
+    excluded_ptr: Longs,
+    excluded: Rows,
+    top: Rows,
+    values: Floats,
+) -> None:
+    """Write each person's best of the pool (ascending rows) by w . z + sunk, (B, k), best first."""
+    z = np.empty((len(worth) + 1, len(pool)), np.float32)
+    sums = np.empty(len(pool), np.float32)
+    for b in range(len(top)):
+        if taste_scales[b].max() <= 0.0:
+            continue
+        standings(codes, scales, taste[b], taste_scales[b], worth, pool, z)
+        sums[:] = sunk
+        for m in range(len(weights)):
+            for q in range(len(pool)):
+                sums[q] += weights[m] * z[m, q]
+        for e in range(excluded_ptr[b], excluded_ptr[b + 1]):
+            at = np.searchsorted(pool, excluded[e])
+            if at < len(pool) and pool[at] == excluded[e]:
+                sums[at] = NEVER
+        found = best(sums, pool, len(pool), values[b], top[b])
+        for q in range(found):
+            if values[b, q] <= NEVER:
+                top[b, q] = -1
+
+
+@kernel
+def apart(scores: Floats, rows: Rows, counts: Rows, young: int, out: Floats) -> None:
+    """Write z-scores over what is there, for items that at most `young` have met; 0 elsewhere."""
+    n = 0
+    mean, square = np.float32(0.0), np.float32(0.0)
+    for q in range(len(rows)):
+        if rows[q] >= 0:
+            mean += scores[q]
+            n += 1
+    mean /= np.float32(max(n, 1))
+    for q in range(len(rows)):
+        if rows[q] >= 0:
+            square += (scores[q] - mean) * (scores[q] - mean)
+    inverse = np.float32(1.0) / (np.float32(np.sqrt(square / np.float32(max(n, 1)))) + TINY)
+    for q in range(len(rows)):
+        fresh = 0 <= rows[q] < len(counts) and counts[rows[q]] <= young
+        out[q] = (scores[q] - mean) * inverse if fresh else np.float32(0.0)
+
+
+@kernel
+def score(
+    codes: Codes,
+    scales: Floats,
+    taste: Codes,
+    taste_scales: Floats,
+    attention: Floats,
+    spread: Codes,
+    spread_scales: Floats,
+    worth: Floats,
+    counts: Rows,
+    young: int,
+    apiece: bool,
+    together: bool,
+    candidates: Rows,
+    out: Scores,
+) -> None:
+    """Write the features of the candidates (B, C) into `out` (F, B, C).
+
+    Each modality's cosine if `apiece`, the joint one if `together`, then spread, fresh and
+    fresh_spread.
+    """
+    many, width = len(worth), candidates.shape[1]
+    cosine = np.empty((many, width), np.float32)
+    joint = np.empty((1, width), np.float32)
+    last = len(out) - 1
+    for b in range(len(candidates)):
+        rows = candidates[b]
+        cosines(codes, scales, spread[b], spread_scales[b], rows, cosine)
+        joined(cosine, worth, joint[0])
+        fill(joint, rows)
+        out[last - 2, b] = joint[0]
+        apart(joint[0], rows, counts, young, out[last, b])
+        cosines(codes, scales, taste[b], taste_scales[b], rows, cosine)
+        joined(cosine, attention[b], joint[0])
+        fill(joint, rows)
+        apart(joint[0], rows, counts, young, out[last - 1, b])
+        if together:
+            out[last - 3, b] = joint[0]
+        if apiece:
+            fill(cosine, rows)
+            for m in range(many):
+                out[m, b] = cosine[m]

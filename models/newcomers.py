@@ -1,0 +1,244 @@
+"""Items that nobody has met yet: which of them fit a person, and which places of a list they get.
+
+    value(i) = w . z(i) + log(theta_i / E theta_0),     theta_i ~ Beta(taken, passed + times shown)
+
+z are the cosines of an item to the person's taste, a modality each, standardised over all
+newcomers; w is learned, one Newton step of the softmax a choice, from newcomers whose first event
+came. Theta is Thompson's draw (Chapelle & Li 2011): what was shown often and not taken sinks.
+
+The first `after` places of a list go to what is known best. From there on place p is a newcomer's
+with a share of 1 - after / p: what a place earns falls with its depth, and with it what it costs to
+try something new there.
+"""
+
+import math
+from functools import lru_cache
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from millstream.models.arrays import missing
+from millstream.models.content import Content
+from millstream.models.content_kernels import fits, standings
+from millstream.models.embedding import MODALITIES
+from millstream.models.histories import Histories, Rows, Scores, one_of
+from millstream.models.source import Arrays
+
+Doubles = npt.NDArray[np.float64]
+
+FEATURES: Final = (*MODALITIES, "content")
+DRAWN: Final = 64
+"""Of so many newcomers, those that fit best, the draw decides."""
+PROPENSITY_MIN: Final = 0.01
+GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+class NewcomersParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of newcomers; `after` 0: they get no place. The prior is Beta(taken, passed)."""
+
+    after: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10
+    taken: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 36.0
+    passed: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 364.0
+    prior: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+
+
+NO_NEWCOMERS: Final = NewcomersParams(after=0)
+
+
+class Drawn(NamedTuple):
+    """Newcomers for each person, best first by this moment's draw; padded with -1."""
+
+    rows: Rows  # (B, n)
+    values: Scores  # (B, n)
+    propensities: Scores  # (B, n): about how likely each was among the first `places`
+
+
+class Newcomers:
+    """The weights by which newcomers fit, and how often each was shown.
+
+    A part of the item model: LEARN's learns, a replica is given what `changes` returns.
+    """
+
+    def __init__(self, content: Content, params: NewcomersParams) -> None:
+        """Begin with what the settings say each modality is worth."""
+        self.params = params
+        self._content = content
+        worth = content.worth / max(float(content.worth.sum()), 1e-9)
+        self.weights: Doubles = np.append(worth.astype(np.float64), 0.0)
+        self.curvature: Doubles = np.eye(len(FEATURES)) * params.prior
+        self.shown: dict[int, int] = {}  # by row; newcomers only
+        self._told: dict[int, None] = {}
+        self._changed = False
+
+    def waiting(self) -> bool:
+        """Return whether there are newcomers, and places for them."""
+        return self.params.after > 0 and len(self._content.unmet.rows()) > 0
+
+    def draw(
+        self,
+        histories: Histories,
+        excluded_ptr: npt.NDArray[np.int64],
+        excluded: Rows,
+        closed: npt.NDArray[np.bool_],
+        places: int,
+    ) -> Drawn:
+        """Return the newcomers for each person, who competed for so many places.
+
+        Nobody gets what they are not to be shown, excluded[excluded_ptr[b]:excluded_ptr[b + 1]],
+        nor a row that is `closed`. Who took to nothing that was described gets none.
+        """
+        people = len(histories)
+        rows, fit = missing(people, DRAWN), np.zeros((people, DRAWN), np.float32)
+        pool = self._content.unmet.rows()
+        pool = pool[~closed[pool]] if len(closed) else pool
+        if not len(pool):
+            return Drawn(rows, fit, fit)
+        taste, vectors = self._content.tastes(histories), self._content.vectors
+        shown = np.array([self.shown.get(row, 0) for row in pool.tolist()], np.float64)
+        strength = self.params.taken + self.params.passed
+        sunk = np.log(strength / (strength + shown)).astype(np.float32)
+        fits(
+            vectors.codes,
+            vectors.scales,
+            taste.codes,
+            taste.scales,
+            self._content.worth,
+            self.weights.astype(np.float32),
+            sunk,
+            pool,
+            excluded_ptr,
+            excluded,
+            rows,
+            fit,
+        )
+        values = np.where(rows >= 0, fit + self._luck(histories, rows), -np.inf)
+        order = np.argsort(-values, axis=1, kind="stable")
+        return Drawn(
+            np.take_along_axis(rows, order, 1),
+            np.take_along_axis(values, order, 1).astype(np.float32),
+            np.take_along_axis(self._propensities(rows, fit, places), order, 1),
+        )
+
+    def learn(self, histories: Histories, chosen: Rows) -> None:
+        """Learn from each newcomer that somebody with a history took to; before sources learn."""
+        pool = self._content.unmet.rows()
+        for b in np.flatnonzero(np.diff(histories.ptr) > 0).tolist():
+            at = int(np.searchsorted(pool, chosen[b]))
+            if at == len(pool) or pool[at] != chosen[b]:
+                continue
+            z = np.zeros((len(FEATURES), len(pool)), np.float32)
+            vectors, taste = self._content.vectors, self._content.tastes(one_of(histories, b))
+            like = taste.codes[0], taste.scales[0], self._content.worth
+            standings(vectors.codes, vectors.scales, *like, pool, z)
+            self._step(z.astype(np.float64), at)
+
+    def note_shown(self, row: int) -> None:
+        """Count that a newcomer was shown to somebody, or refused."""
+        if row >= 0 and row in self._content.unmet:
+            self.shown[row] = self.shown.get(row, 0) + 1
+            self._told[row] = None
+
+    def forget(self, rows: Rows) -> None:
+        """Drop how often these rows were shown."""
+        for row in rows.tolist():
+            self.shown.pop(row, None)
+            self._told.pop(row, None)
+
+    def changes(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the weights and the counts that moved since the last call; {} if none did."""
+        if not self._changed and not self._told:
+            return {}
+        rows = sorted(self._told)
+        self._told.clear()
+        self._changed = False
+        counts = [self.shown.get(row, 0) for row in rows]
+        return {
+            "weights": self.weights.copy(),
+            "rows": np.array(rows, np.int32),
+            "shown": np.array(counts, np.int32),
+        }
+
+    def apply(self, changes: Arrays) -> None:
+        """Take in what the learner's `changes` returned."""
+        self.weights = np.array(changes["weights"], np.float64)
+        rows = np.asarray(changes["rows"], np.int32).tolist()
+        self.shown |= zip(rows, np.asarray(changes["shown"], np.int32).tolist(), strict=True)
+
+    def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the weights and the counts by row."""
+        rows = sorted(self.shown)
+        return {
+            "weights": self.weights,
+            "rows": np.array(rows, np.int32),
+            "shown": np.array([self.shown[row] for row in rows], np.int32),
+        }
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return those and the curvature."""
+        return self.read_arrays() | {"curvature": self.curvature}
+
+    def load(self, arrays: Arrays) -> None:
+        """Replace the state; from `read_arrays` alone a replica's."""
+        self.shown = {}
+        self.apply(arrays)
+        if "curvature" in arrays:
+            self.curvature = np.array(arrays["curvature"], np.float64)
+        self._told.clear()
+        self._changed = False
+
+    def _step(self, z: Doubles, at: int) -> None:
+        """Take one Newton step of the softmax towards the newcomer that was chosen."""
+        scores = self.weights @ z
+        p = np.exp(scores - scores.max())
+        p /= p.sum()
+        mean = z @ p
+        self.curvature += (z * p) @ z.T - np.outer(mean, mean)
+        self.weights = self.weights + np.linalg.solve(self.curvature, z[:, at] - mean)
+        self._changed = True
+
+    def _luck(self, histories: Histories, rows: Rows) -> Scores:
+        """Return log(theta / E theta): Beta's numerator by Wilson & Hilferty's gamma (1931).
+
+        Its denominator hardly moves while `passed` is large. A function of person, item and time.
+        """
+        seed = histories.users ^ (histories.now_ms.astype(np.uint64) * GOLDEN)
+        x = seed[:, None] + (rows.astype(np.uint64) + np.uint64(1)) * GOLDEN
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)  # splitmix64
+        uniform = ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53
+        normal = ndtri(np.clip(uniform, 1e-6, 1 - 1e-6))
+        a = self.params.taken
+        cube = 1.0 - 1.0 / (9.0 * a) + normal / (3.0 * math.sqrt(a))
+        return np.asarray(3.0 * np.log(np.maximum(cube, 0.05)), np.float32)
+
+    def _propensities(self, rows: Rows, fit: Scores, places: int) -> Scores:
+        """Return about how likely each is drawn among the first `places`, at least 1 %.
+
+        As if each drew against the value, before chance, that the best others reach.
+        """
+        if places <= 0:
+            return np.zeros_like(fit)
+        known = np.where(rows >= 0, fit, np.float32(-1e9))
+        best = -np.sort(-known, axis=1)
+        last = best[:, min(places, DRAWN) - 1][:, None]  # who is in competes with the first outside
+        first_out = best[:, min(places, DRAWN - 1)][:, None]
+        bar = np.where(known >= last, first_out, last)
+        chance = ndtr((known - bar) * math.sqrt(self.params.taken / 2.0))
+        return np.where(rows >= 0, np.maximum(chance, PROPENSITY_MIN), 0).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def slots(after: int, length: int) -> tuple[int, ...]:
+    """Return which places, from 0, of a list so long are newcomers'.
+
+    Of the first p, after (1 + log(p / after)) are not: the sum of after / p beyond `after`.
+    """
+    if not after:
+        return ()
+    known = [
+        p if p <= after else round(after * (1 + math.log(p / after))) for p in range(length + 1)
+    ]
+    return tuple(p for p in range(length) if known[p + 1] == known[p])
