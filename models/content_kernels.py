@@ -5,9 +5,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.elementary import total
 from millstream.models.histories import Rows, Scores
-from millstream.models.jit import kernel
+from millstream.models.jit import kernel, loose_kernel
 from millstream.models.select import best
 from millstream.models.space import Codes, Floats
 
@@ -65,6 +64,15 @@ def tastes(
                     taste[b, m, x] = np.int8(np.rint(sums[x] * (np.float32(127.0) / most)))
 
 
+@loose_kernel
+def dot_codes(codes: Codes, with_: Floats) -> np.float32:
+    """Return the dot product of codes and whole numbers, exact: it stays below 2^24."""
+    total = np.float32(0.0)
+    for x in range(len(codes)):
+        total += np.float32(codes[x]) * with_[x]
+    return total
+
+
 @kernel
 def cosines(
     codes: Codes,
@@ -76,47 +84,50 @@ def cosines(
 ) -> None:
     """Write the cosine of each row to one person's taste, (M, N); NONE where either lacks it."""
     width = codes.shape[2]
+    mine = np.empty(width, np.float32)
     for m in range(codes.shape[1]):
-        mine = taste[m]
+        for x in range(width):
+            mine[x] = np.float32(taste[m, x])
         for q in range(len(rows)):
             row = rows[q]
             out[m, q] = NONE
             if 0 <= row < len(scales) and scales[row, m] > 0.0 and taste_scales[m] > 0.0:
-                code = codes[row, m]
-                dot = np.int32(0)
-                for x in range(width):
-                    dot += np.int32(mine[x]) * np.int32(code[x])
-                out[m, q] = np.float32(dot) * scales[row, m] * taste_scales[m]
+                out[m, q] = dot_codes(codes[row, m], mine) * scales[row, m] * taste_scales[m]
 
 
-@kernel
+@loose_kernel
 def joined(cosine: Floats, worth: Floats, out: Floats) -> None:
     """Write the dot product of joint vectors, (N,): modalities weighed by `worth` (M,).
 
     What an item lacks takes no part: the others count for it. NONE where it has nothing.
     """
+    total, mass = np.zeros(len(out), np.float32), np.zeros(len(out), np.float32)
+    for m in range(len(worth)):
+        row = cosine[m]
+        for q in range(len(out)):
+            here = worth[m] if row[q] != NONE else np.float32(0.0)
+            total[q] += here * row[q]
+            mass[q] += here
     for q in range(len(out)):
-        total, mass = np.float32(0.0), np.float32(0.0)
-        for m in range(len(worth)):
-            if cosine[m, q] != NONE:
-                total += worth[m] * cosine[m, q]
-                mass += worth[m]
-        out[q] = total / mass if mass > 0.0 else NONE
+        out[q] = total[q] / mass[q] if mass[q] > 0.0 else NONE
 
 
-@kernel
+@loose_kernel
 def fill(cosine: Floats, rows: Rows) -> None:
     """Put the mean of those that have it in the place of each cosine that is not there, (M, N)."""
     for m in range(len(cosine)):
-        total, n = np.float32(0.0), 0
+        row = cosine[m]
+        total, n = np.float32(0.0), np.float32(0.0)
         for q in range(len(rows)):
-            if cosine[m, q] != NONE:
-                total += cosine[m, q]
-                n += 1
-        mean = total / np.float32(n) if n else np.float32(0.0)
+            here = np.float32(1.0) if row[q] != NONE else np.float32(0.0)
+            total += here * row[q]
+            n += here
+        mean = total / max(n, np.float32(1.0))
         for q in range(len(rows)):
-            if cosine[m, q] == NONE:
-                cosine[m, q] = mean if rows[q] >= 0 else np.float32(0.0)
+            if row[q] == NONE:
+                row[q] = mean
+            if rows[q] < 0:
+                row[q] = 0.0
 
 
 @kernel
@@ -141,7 +152,7 @@ def near(
         best(joint, pool, len(pool), kept, top[b])
 
 
-@kernel
+@loose_kernel
 def standings(
     codes: Codes,
     scales: Floats,
@@ -158,8 +169,10 @@ def standings(
     fill(z, pool)
     for m in range(many + 1):
         row = z[m]
-        mean = total(row) / np.float32(n)
-        square = np.float32(0.0)
+        mean, square = np.float32(0.0), np.float32(0.0)
+        for q in range(n):
+            mean += row[q]
+        mean /= np.float32(n)
         for q in range(n):
             row[q] -= mean
             square += row[q] * row[q]
@@ -204,7 +217,7 @@ def fits(
                 top[b, q] = -1
 
 
-@kernel
+@loose_kernel
 def apart(scores: Floats, rows: Rows, counts: Rows, young: int, out: Floats) -> None:
     """Write z-scores over what is there, for items that at most `young` have met; 0 elsewhere."""
     n = 0

@@ -86,17 +86,18 @@ def dot(a: Floats, b: Floats) -> np.float32:
 @kernel
 def dots(vectors: Floats, rows: npt.NDArray[np.int32], with_: Floats, out: Floats) -> None:
     """Write the dot product of each row's vector; 0 for rows that there are not. See `dot`."""
-    lanes = np.zeros((len(rows), 8), np.float32)
+    lane = np.empty(8, np.float32)
     for c in range(len(rows)):
+        out[c] = 0.0
         if 0 <= rows[c] < len(vectors):
-            vector, lane = vectors[rows[c]], lanes[c]
-            for f in range(0, len(with_), 8):
+            vector = vectors[rows[c]]
+            for x in range(8):
+                lane[x] = with_[x] * vector[x]
+            for f in range(8, len(with_), 8):
                 for x in range(8):
                     lane[x] += with_[f + x] * vector[f + x]
-    for c in range(len(rows)):
-        lane = lanes[c]
-        first = (lane[0] + lane[4]) + (lane[1] + lane[5])
-        out[c] = first + ((lane[2] + lane[6]) + (lane[3] + lane[7]))
+            first = (lane[0] + lane[4]) + (lane[1] + lane[5])
+            out[c] = first + ((lane[2] + lane[6]) + (lane[3] + lane[7]))
 
 
 @kernel

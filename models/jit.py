@@ -17,10 +17,23 @@ def kernel(function: Function) -> Function:
     No fastmath: sums keep the order they are written in, so that two processes agree bit for
     bit. Loops that should vectorise therefore run over the axis that is not summed.
     """
+    return _kept(function, strict=True)
+
+
+def loose_kernel(function: Function) -> Function:
+    """Return `function` compiled so that its sums may be taken in any order, which vectorises them.
+
+    For what no replica computes for itself: lists, and what LEARN sends. It is the same bit for
+    bit on one machine, whoever shares the batch; whole numbers below 2^24 add up exactly anyway.
+    """
+    return _kept(function, strict=False)
+
+
+def _kept(function: Function, *, strict: bool) -> Function:
     try:
-        compiled = _compiled(function, on_disk=True)
+        compiled = _compiled(function, strict=strict, on_disk=True)
     except RuntimeError:  # numba found no folder it may write to: compile in memory
-        return _compiled(function, on_disk=False)
+        return _compiled(function, strict=strict, on_disk=False)
     # Numba recompiles when the function's own file changes, but not when a kernel that it calls
     # from another file does: after a pull, old code would rank. All kernels share one stamp.
     index = compiled._cache._cache_file  # type: ignore[attr-defined]
@@ -28,8 +41,11 @@ def kernel(function: Function) -> Function:
     return compiled
 
 
-def _compiled(function: Function, on_disk: bool) -> Function:
-    compiled = numba.njit(function, cache=on_disk, nogil=True, error_model="numpy")
+def _compiled(function: Function, *, strict: bool, on_disk: bool) -> Function:
+    loose = set() if strict else {"reassoc", "nsz"}
+    compiled = numba.njit(
+        function, cache=on_disk, nogil=True, error_model="numpy", fastmath=loose or False
+    )
     return cast(Function, compiled)
 
 
