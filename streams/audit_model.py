@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Final
 
 from millstream.models.catalogue import Catalogue
 from millstream.models.errors import FrameRefused, StateRefused
-from millstream.models.frame import Frame, decode_frame
 from millstream.models.interaction import InteractionBatch, decode_batch
 from millstream.models.item_model import LearnedModel
 from millstream.models.profile import Profile
@@ -17,6 +16,7 @@ from millstream.streams.item_message import RejectedItem, decode_item, item_of_k
 from millstream.streams.listing import Entry, Listing
 from millstream.streams.log import Log, Record
 from millstream.streams.recommend_job import Digest
+from millstream.streams.segments import FrameReader
 from millstream.streams.settings import Settings
 from millstream.streams.snapshots import Snapshots
 
@@ -144,12 +144,17 @@ class ModelAudit:
         topic = self._settings.topics.name("item_deltas")
         begin, end = self._log.bounds(topic, 0)
         replica = new_replica_model(self._settings)
+        reader = FrameReader(
+            lambda damage: self._unequal(f"{damage} in {topic}"), whole_log=not begin
+        )
         met: set[tuple[str, int, int]] = set()
         for record in self._log.read(topic, 0, begin, end):
             try:
-                frame: Frame = decode_frame(record.value)
+                frame = reader.take(record.value)
             except StateRefused as error:
                 found.fault(f"frame at offset {record.offset} of {topic}: {error}")
+                continue
+            if frame is None:
                 continue
             if frame.stop > self._end:
                 break  # newer than the moment at which the interactions were read

@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from itertools import count
-from typing import Final, Self
+from typing import Self
 
 from millstream.models.errors import StateRefused
-from millstream.models.frame import Frame, decode_frame, encode_frame
 from millstream.models.histories import Rows
 from millstream.models.interaction import InteractionBatch, decode_batch
 from millstream.models.item_model import LearnedModel
@@ -20,10 +19,9 @@ from millstream.models.online_quality import OnlineQuality
 from millstream.streams.errors import MillstreamError
 from millstream.streams.log import Log, LogUnavailable, Message, RangeRemoved, Record
 from millstream.streams.patience import Patience
+from millstream.streams.segments import FrameReader, cut, frame_ended
 from millstream.streams.settings import Settings
 from millstream.streams.snapshots import Snapshot, Snapshots
-
-FRAME_RECORD_MAX: Final = 256 * 1024
 
 logger = logging.getLogger("millstream")
 
@@ -83,6 +81,7 @@ class LearnCore:
         self._failpoint = failpoint
         self._topic_id = ""
         self._next_delta = 0  # where our next frame is expected to land
+        self._chain_stop = 0  # where the records of the chain's last frame end
         self._frame_at_ms = 0
         self._snapshot_at_ms = 0
         self._snapshot_offset = 0
@@ -150,7 +149,7 @@ class LearnCore:
             self._snapshots.save(
                 Snapshot(
                     self.model.offset,
-                    self._next_delta,
+                    self._chain_stop,
                     self._settings_hash,
                     self._topic_id,
                     self.model.arrays(),
@@ -171,7 +170,7 @@ class LearnCore:
             deltas = snapshot.deltas
             self._snapshot_offset = snapshot.offset
         begin, end = self._log.bounds(self._deltas, 0)
-        told = self._chain_end(max(begin, min(deltas, end)), end)
+        told, self._chain_stop = self._chain_end(max(begin, min(deltas, end)), end)
         for record in self._between(self.model.offset, told):
             self._fold(record, silent=True)
         self.model.settle()
@@ -179,14 +178,21 @@ class LearnCore:
         self._snapshot_at_ms = self._clock_ms() + int(self._settings.snapshot_interval_s * 1000)
         return self.model.offset
 
-    def _chain_end(self, start: int, stop: int) -> int:
-        """Return where the chain of frames from our offset on ends in `item-deltas`."""
-        at = self.model.offset
+    def _chain_end(self, start: int, stop: int) -> tuple[int, int]:
+        """Return where the chain of frames from our offset on ends, and where its records do.
+
+        A frame that somebody has begun there may still be completed, even after a crash, by what
+        is on its way to the broker: whoever reads on must meet its beginning too.
+        """
+        at, reader = self.model.offset, FrameReader()
         for record in self._log.read(self._deltas, 0, start, stop):
-            frame = _frame(record)
+            try:
+                frame = reader.take(record.value)
+            except StateRefused:
+                continue
             if frame is not None and (frame.start == at or (frame.start > at and not at)):
-                at = frame.stop
-        return at
+                at, start = frame.stop, record.offset + 1
+        return at, start
 
     def _fold(self, record: Record, *, silent: bool = False) -> None:
         batch: InteractionBatch | None = decode_batch(record.value)
@@ -227,35 +233,36 @@ class LearnCore:
             return
         tries = count()
 
-        def write() -> int:
+        def write() -> list[int]:
             # What was tried before may have landed, or will: each try is told apart, so that the
             # same frame twice still means that somebody has doubled it.
             tried = next(tries)
             frame.writer = f"{self._writer}/{tried}" if tried else self._writer
-            return self._log.append(self._deltas, [Message(None, encode_frame(frame))])[0]
+            values = cut(frame, self._settings.frame_bytes_max)
+            *others, last = [Message(None, value) for value in values]
+            offsets: list[int] = []
+            if others:
+                offsets = self._log.append(self._deltas, others)
+                self._failpoint("learn.within-frame")
+            return offsets + self._log.append(self._deltas, [last])
 
         self._failpoint("learn.before-frame")
         landed = self._patience.call(write)
         self._failpoint("learn.after-frame")
         self.learnt.frames += 1
-        if landed > self._next_delta:
-            self._check_foreign(self._next_delta, landed, frame.start)
-        self._next_delta = landed + 1
+        stop = landed[-1] + 1
+        if stop - self._next_delta > len(landed):
+            self._check_foreign(self._next_delta, stop, frame.start)
+        self._next_delta = self._chain_stop = stop
 
     def _check_foreign(self, start: int, stop: int, mine: int) -> None:
+        """Leave if another's frame from where ours begins ended before ours."""
         for record in self._log.read(self._deltas, 0, start, stop):
-            frame = _frame(record)
-            if frame is None or frame.writer.partition("/")[0] == self._writer:
+            ended = frame_ended(record.value)
+            if ended is None or ended[0].partition("/")[0] == self._writer:
                 continue
-            if frame.start == mine:
+            if ended[1] == mine:
                 raise Superseded(
-                    f"LEARN {frame.writer} wrote the frame from {mine} before this one "
+                    f"LEARN {ended[0]} wrote the frame from {mine} before this one "
                     f"({self._writer}); another LEARN owns the model, this one leaves"
                 )
-
-
-def _frame(record: Record) -> Frame | None:
-    try:
-        return decode_frame(record.value)
-    except StateRefused:
-        return None

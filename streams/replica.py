@@ -5,14 +5,14 @@ from typing import Final
 
 from millstream.models.catalogue import Catalogue
 from millstream.models.errors import FrameRefused, StateRefused
-from millstream.models.frame import decode_frame
 from millstream.models.model_replica import ModelReplica
 from millstream.streams.catalogue_follower import CatalogueFollower
 from millstream.streams.log import Follower, Log, RangeRemoved, Record
+from millstream.streams.segments import FrameReader
 from millstream.streams.settings import Settings
 from millstream.streams.snapshots import Snapshots
 
-FRAMES_A_CATCH_UP: Final = 20
+RECORDS_A_CATCH_UP: Final = 20
 """Bounds the time between two batches of events; a restart calls until it has caught up."""
 MEND_EVERY_MS: Final = 2_000
 
@@ -43,6 +43,7 @@ class Replica:
         self._snapshots = snapshots
         self._catalogue = CatalogueFollower(settings, log)
         self._follower: Follower | None = None
+        self._frames = FrameReader()
         self._end = 0
         self.broken = ""
         self.applied = 0
@@ -63,7 +64,7 @@ class Replica:
         assert self._follower is not None, "open it first"
         read = self._catalogue.catch_up()
         try:
-            records = self._follower.poll(timeout_s, FRAMES_A_CATCH_UP)
+            records = self._follower.poll(timeout_s, RECORDS_A_CATCH_UP)
         except RangeRemoved:
             self.broken = "frames were removed by retention before they were read"
             records = []
@@ -94,7 +95,9 @@ class Replica:
         if self.broken:
             return
         try:
-            frame = decode_frame(record.value)
+            frame = self._frames.take(record.value)
+            if frame is None:
+                return
             if frame.stop <= self.model.offset or frame.start < self.model.offset:
                 self.dropped += 1
                 return
@@ -119,3 +122,4 @@ class Replica:
         if self._follower is not None:
             self._follower.close()
         self._follower = self._log.follow({(self._topic, 0): start})
+        self._frames = FrameReader()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from millstream.models.frame import Frame, decode_frame
 from millstream.streams.learn import LearnCore, Superseded
 from millstream.streams.log import LogUnavailable, Message
+from millstream.streams.segments import FrameReader
 from millstream.streams.settings import LearnSettings, ModelSettings
 from millstream.streams.snapshots import SnapshotRefused
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.streams.conftest import MakeSystem, System
+
+    from millstream.models.frame import Frame
 
 TP = ("interactions", 0)
 FAILPOINTS = ["learn.before-frame", "learn.after-frame", "snapshot.written"]
@@ -30,7 +32,8 @@ def happen(system: System, count: int, first: int = 0) -> None:
 
 
 def frames(system: System) -> list[Frame]:
-    return [decode_frame(record.value) for record in system.records("item_deltas")]
+    reader, records = FrameReader(), system.records("item_deltas")
+    return [frame for record in records if (frame := reader.take(record.value)) is not None]
 
 
 def expect_whole_chain(system: System, end: int) -> None:
@@ -87,7 +90,7 @@ def test_frames_are_emitted_when_due_and_not_before(system: System) -> None:
     assert [(f.start, f.stop) for f in frames(system)] == [(0, 1), (1, 4)]
 
 
-def test_a_frame_that_grows_large_is_cut(make_system: MakeSystem) -> None:
+def test_a_frame_is_emitted_before_it_grows_large(make_system: MakeSystem) -> None:
     system = make_system(learn=LearnSettings(frame_bytes_max=2000))
     happen(system, 40)
     system.learn().sweep()
@@ -152,12 +155,16 @@ def test_a_snapshot_that_is_behind_the_frames_is_brought_up_to_them(system: Syst
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
-@pytest.mark.parametrize("failpoint", FAILPOINTS)
+@pytest.mark.parametrize("failpoint", [*FAILPOINTS, "learn.within-frame"])
 @pytest.mark.parametrize("items_max", [200_000, 6], ids=["with room", "forgetting"])
 def test_after_a_crash_the_next_one_continues_the_chain(
     make_system: MakeSystem, failpoint: str, nth: int, items_max: int
 ) -> None:
-    system = make_system(model=ModelSettings(items_max=items_max, history_max=10))
+    cut = failpoint == "learn.within-frame"
+    system = make_system(
+        model=ModelSettings(items_max=items_max, history_max=10),
+        learn=LearnSettings(frame_bytes_max=1000 if cut else 200_000),
+    )
     happen(system, 40)
     records = system.records("interactions")
 

@@ -9,7 +9,7 @@ import pytest
 
 from millstream.models.frame import decode_frame, encode_frame
 from millstream.streams.log import Message
-from millstream.streams.replica import FRAMES_A_CATCH_UP, MEND_EVERY_MS
+from millstream.streams.replica import MEND_EVERY_MS, RECORDS_A_CATCH_UP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,15 +47,15 @@ def test_frames_are_followed_as_they_come(system: System) -> None:
 
 def test_what_one_call_takes_in_is_bounded(system: System) -> None:
     replica = system.replica()
-    learnt(system, FRAMES_A_CATCH_UP + 5)
+    learnt(system, RECORDS_A_CATCH_UP + 5)
     replica.catch_up()
-    assert replica.applied == FRAMES_A_CATCH_UP
+    assert replica.applied == RECORDS_A_CATCH_UP
     replica.catch_up()
-    assert replica.applied == FRAMES_A_CATCH_UP + 5
+    assert replica.applied == RECORDS_A_CATCH_UP + 5
 
 
 def test_it_has_caught_up_when_all_that_was_there_at_its_opening_is_in(system: System) -> None:
-    learnt(system, FRAMES_A_CATCH_UP + 5)
+    learnt(system, RECORDS_A_CATCH_UP + 5)
     replica = system.new_replica()
     assert not replica.caught_up()
     replica.open()

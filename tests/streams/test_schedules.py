@@ -36,7 +36,12 @@ START_MS: Final = 1_700_000_000_000
 RECOMMEND_FAILPOINTS: Final = ("recommend.published", "recommend.copied", "recommend.written")
 ROUNDS_MAX: Final = 12
 """A copy of a copy comes a round later; four people's rings are told around long before this."""
-LEARN_FAILPOINTS: Final = ("learn.before-frame", "learn.after-frame", "snapshot.written")
+LEARN_FAILPOINTS: Final = (
+    "learn.before-frame",
+    "learn.within-frame",
+    "learn.after-frame",
+    "snapshot.written",
+)
 
 workers = st.integers(0, 1)
 nth = st.integers(1, 3)
@@ -230,7 +235,7 @@ def test_every_schedule_of_faults_ends_in_a_clean_audit(
     """Narrow: profiles and the model outgrow their bounds all the time."""
 
     def schedule() -> Schedule:
-        worker, learn = WorkerSettings(batch_max=3), LearnSettings(frame_bytes_max=1500)
+        worker, learn = WorkerSettings(batch_max=3), LearnSettings(frame_bytes_max=1000)
         if not narrow:
             return Schedule(make_system(worker=worker, learn=learn))
         return Schedule(
