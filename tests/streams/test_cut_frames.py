@@ -228,7 +228,8 @@ def test_a_try_of_which_some_first_part_landed_is_no_foreign_frame(
     system: System, monkeypatch: pytest.MonkeyPatch, landed: int | None, late: bool
 ) -> None:
     learner = system.learn()
-    append, lost = system.log.append, []
+    append = system.log.append
+    lost: list[Sequence[Message]] = []
 
     def failing(topic: str, messages: Sequence[Message], timeout_s: float = 30.0) -> list[int]:
         if topic == system.topic("item_deltas") and not lost:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from millstream.models.errors import StateRefused
 from millstream.models.frame import FORMAT, Frame, PackedArray, PackedSteps, encode_frame
 from millstream.streams import segments
+from millstream.streams.log import Message, TopicSpec
 from millstream.streams.segments import (
     CLOSED_MAX,
     FRAME_BYTES_MAX,
@@ -27,6 +28,8 @@ from millstream.streams.settings import LearnSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from millstream.streams.kafka_log import KafkaLog
 
 NO_STEPS = PackedSteps(*[b""] * 8)
 
@@ -247,3 +250,16 @@ def test_whatever_becomes_of_two_writers_segments_only_right_frames_come_out(
             assert one in came, "nothing was done to it"
         if len(set(left)) < len(values):
             assert one not in came, "a part of it is gone"
+
+
+def test_a_frame_of_twenty_megabytes_goes_through_real_kafka(
+    kafka_log: KafkaLog, namespace: str
+) -> None:
+    large = frame(codes=20_000_000)
+    values = cut(large, 200_000)
+    kafka_log.create([TopicSpec(namespace, 1)])
+    offsets = kafka_log.append(namespace, [Message(None, value) for value in values])
+    assert offsets == list(range(len(values)))
+    frames, said = read(record.value for record in kafka_log.read(namespace, 0, 0, len(values)))
+    assert (len(frames), said) == (1, [])
+    assert frames[0] == large
