@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.arrays import grown
+from millstream.models.arrays import Scalar, grown
 from millstream.models.elementary import exponential
 from millstream.models.histories import Rows, Steps
 from millstream.models.jit import kernel
@@ -54,10 +54,12 @@ class Neighbours:
     def grow(self, rows: int) -> None:
         """Make room for item rows 0 .. rows - 1."""
         self.rows = max(self.rows, rows)
-        self.ids = grown(self.ids, rows)
-        self.co = grown(self.co, rows)
-        self.sr = grown(self.sr, rows)
-        self.near = grown(self.near, rows)
+        if rows > len(self.filled):
+            used = np.flatnonzero(self.filled)  # a copy of zeros would take the pages of all rows
+            self.ids = _wider(self.ids, rows, used)
+            self.co = _wider(self.co, rows, used)
+            self.sr = _wider(self.sr, rows, used)
+            self.near = _wider(self.near, rows, used)
         self.filled = grown(self.filled, rows)
         self.totals = grown(self.totals, rows)
 
@@ -90,26 +92,65 @@ class Neighbours:
         )
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return the graph, trimmed to the rows in use."""
+        """Return the graph: edges row by row, how many each row has, and the rows' weights."""
         n = self.rows
-        return {
-            "ids": self.ids[:n],
-            "co": self.co[:n],
-            "sr": self.sr[:n],
-            "near": self.near[:n],
-            "filled": self.filled[:n],
-            "totals": self.totals[:n],
-        }
+        filled = self.filled[:n]
+        edges = int(filled.sum(dtype=np.int64))
+        state: dict[str, npt.NDArray[np.generic]] = {"filled": filled, "totals": self.totals[:n]}
+        ids = np.empty(edges, np.int32)
+        _gather(self.ids, filled, ids)
+        state["ids"] = ids
+        for name, table in (("co", self.co), ("sr", self.sr), ("near", self.near)):
+            sums = np.empty(edges, np.float32)
+            _gather(table, filled, sums)
+            state[name] = sums
+        return state
 
     def load(self, arrays: Arrays) -> None:
-        """Replace the graph by what `arrays` returned."""
-        self.rows = len(arrays["filled"])
-        self.ids = np.array(arrays["ids"], np.int32)
-        self.co = np.array(arrays["co"], np.float32)
-        self.sr = np.array(arrays["sr"], np.float32)
-        self.near = np.array(arrays["near"], np.float32)
-        self.filled = np.array(arrays["filled"], np.int32)
+        """Replace the graph by what `arrays` returned. Raises ValueError where they disagree."""
+        filled = np.array(arrays["filled"], np.int32)
+        edges = {len(arrays[name]) for name in ("ids", "co", "sr", "near")}
+        fits = len(filled) == 0 or 0 <= filled.min() <= filled.max() <= self.ids.shape[1]
+        if not fits or edges != {int(filled.sum(dtype=np.int64))}:
+            raise ValueError(f"{edges} edges for rows that hold {filled.sum(dtype=np.int64)}")
+        self.filled = filled
+        self.rows = len(filled)
         self.totals = np.array(arrays["totals"], np.float64)
+        shape = (self.rows, self.ids.shape[1])
+        self.ids = np.zeros(shape, np.int32)
+        self.co, self.sr, self.near = (np.zeros(shape, np.float32) for _ in range(3))
+        _scatter(np.asarray(arrays["ids"], np.int32), self.filled, self.ids)
+        for name, table in (("co", self.co), ("sr", self.sr), ("near", self.near)):
+            _scatter(np.asarray(arrays[name], np.float32), self.filled, table)
+
+
+def _wider(
+    table: npt.NDArray[Scalar], rows: int, used: npt.NDArray[np.int64]
+) -> npt.NDArray[Scalar]:
+    """Return a copy with at least twice the rows; only what is used is copied."""
+    wider = np.zeros((max(rows, 2 * len(table), 64), table.shape[1]), table.dtype)
+    wider[used] = table[used]
+    return wider
+
+
+@kernel
+def _gather(table: npt.NDArray[np.generic], filled: Rows, flat: npt.NDArray[np.generic]) -> None:
+    """Write what the rows hold, one row behind the other."""
+    at = 0
+    for row in range(len(filled)):
+        for c in range(filled[row]):
+            flat[at] = table[row, c]
+            at += 1
+
+
+@kernel
+def _scatter(flat: npt.NDArray[np.generic], filled: Rows, table: npt.NDArray[np.generic]) -> None:
+    """Put back what `_gather` wrote."""
+    at = 0
+    for row in range(len(filled)):
+        for c in range(filled[row]):
+            table[row, c] = flat[at]
+            at += 1
 
 
 @kernel

@@ -35,19 +35,14 @@ def plain(*rows):
 def pairs_of(edges, totals, width=4, **params):
     """A source that holds these edges: {(from, to): (co, sr, near)}."""
     made = Pairs(PairsParams(width=width, **params))
-    n = len(totals)
+    in_order = sorted(edges, key=lambda edge: edge[0])
     arrays = {
-        "ids": np.zeros((n, width), np.int32),
-        "filled": np.zeros(n, np.int32),
+        "ids": np.array([to for _, to in in_order], np.int32),
+        "filled": np.bincount([row for row, _ in in_order], minlength=len(totals)),
         "totals": np.array(totals, np.float64),
-        **{name: np.zeros((n, width), np.float32) for name in ("co", "sr", "near")},
     }
-    for (row, to), sums in edges.items():
-        at = arrays["filled"][row]
-        arrays["ids"][row, at] = to
-        for name, value in zip(("co", "sr", "near"), sums, strict=True):
-            arrays[name][row, at] = value
-        arrays["filled"][row] += 1
+    for at, name in enumerate(("co", "sr", "near")):
+        arrays[name] = np.array([edges[edge][at] for edge in in_order], np.float32)
     made.load(arrays)
     return made
 
