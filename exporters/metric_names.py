@@ -42,8 +42,8 @@ RejectReason = Literal[
 ]
 ItemOutcome = Literal["accepted", "deleted", "rejected"]
 ItemRejectReason = Literal["not-json", "not-an-object", "bad-item", "bad-field", "too-large"]
-EmbedOutcome = Literal["encoded", "cached", "kept", "failed"]
-EmbedModality = Literal["text", "image", "audio"]
+EmbedOutcome = Literal["encoded", "cached", "kept", "empty", "failed"]
+EmbedModality = Literal["text", "image", "audio", "categories", "numbers"]
 EmbedStage = Literal["read", "load", "encode", "publish"]
 MediaRejectReason = Literal[
     "bad-image",
@@ -91,6 +91,7 @@ MetricName = Literal[
     "millstream_embed_seconds",
     "millstream_media_rejects_total",
     "millstream_interactions_total",
+    "millstream_described_items_total",
     "millstream_list_latency_seconds",
     "millstream_lag_records",
     "millstream_batch_size_records",
@@ -160,6 +161,9 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     ),
     "millstream_interactions_total": Metric(
         "counter", "Interactions folded by LEARN.", {"outcome": get_args(InteractionOutcome)}
+    ),
+    "millstream_described_items_total": Metric(
+        "counter", "Descriptions of items folded by LEARN: what they look like, or that they went."
     ),
     "millstream_list_latency_seconds": Metric(
         "histogram",

@@ -47,6 +47,7 @@ class WorkerMetrics:
         self._embed_seconds = _histogram(registry, "millstream_embed_seconds", _SECONDS)
         self._media_rejects = _Counters(registry, "millstream_media_rejects_total")
         self._interactions = _Counters(registry, "millstream_interactions_total")
+        self._described = _Counters(registry, "millstream_described_items_total")
         self._latency = _histogram(registry, "millstream_list_latency_seconds", _SECONDS)
         self._stages = frozenset(METRICS["millstream_list_latency_seconds"].labels["stage"])
         self._lag = _Gauges(registry, "millstream_lag_records")
@@ -92,7 +93,7 @@ class WorkerMetrics:
         self._items.add(n, "rejected")
 
     def embeddings(self, modality: str, outcome: str, n: int = 1) -> None:
-        """Count inputs of items: encoded, cached (equal content was), kept or failed."""
+        """Count inputs of items: encoded, cached (equal content was), kept, empty or failed."""
         self._embeddings.add(n, modality, outcome)
 
     def embeddings_old(self, items: int) -> None:
@@ -110,6 +111,10 @@ class WorkerMetrics:
     def interactions(self, outcome: str, n: int = 1) -> None:
         """Count interactions: learnt, weightless, repeat or unreadable."""
         self._interactions.add(n, outcome)
+
+    def described(self, items: int) -> None:
+        """Count items that LEARN was told the looks of, or that they are gone."""
+        self._described.add(items)
 
     def list_latency(self, stage: str, seconds: float, n: int = 1) -> None:
         """Note the time of one stage, for n events or batches that share it."""

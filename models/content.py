@@ -106,8 +106,8 @@ class Content:
 
     def describe(self, row: int, embedding: Embedding) -> None:
         """Put what an item looks like in place of what was known of it. LEARN's only."""
-        self.vectors.describe(row, embedding)
-        self._place(row)
+        for told in self.vectors.describe(row, embedding):
+            self._place(told)
 
     def learn(self, steps: Steps) -> None:
         """Count who was met."""

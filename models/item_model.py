@@ -196,12 +196,15 @@ class LearnedModel(ItemModel):
     ) -> None:
         """Take in the record at `offset`, which says what items look like.
 
-        An item that nobody has met gets a row, so that it can be listed.
+        An item that nobody has met gets a row, so that it can be listed; one that is gone, by
+        an empty Embedding, does not.
         """
         content = self.content
         if content is not None:
             self._make_room(len(described))
             for item, embedding in described:
+                if not embedding.parts and self.rows.row(item) < 0:
+                    continue
                 row = self._row(item)
                 self._used_now(row)
                 content.describe(row, embedding)

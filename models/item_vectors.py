@@ -3,7 +3,7 @@
 The learner fits and encodes (models/space.py); replicas are given codes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,9 @@ from millstream.models.space import DIM, Codes, Floats, Space
 
 SWAP_SHARE: Final = 0.9
 """A new encoder version takes over when it knows so many of the items that the old one knows."""
+
+COMING: Final = "coming-"
+"""What the names of arrays of such a version begin with, in a snapshot."""
 
 
 class ItemVectors:
@@ -42,28 +45,32 @@ class ItemVectors:
         """Drop what these rows look like."""
         self.codes[rows] = 0
         self.scales[rows] = 0.0
-        for space in (*self._spaces.values(), *self._coming.values()):
-            space.forget(rows.tolist())
-        for codes in self._new_codes.values():
-            for row in rows.tolist():
-                codes.pop(row, None)
+        for modality in MODALITIES:
+            self._drop(modality, rows.tolist())
 
-    def describe(self, row: int, embedding: Embedding) -> None:
-        """Put an item's vectors in place of what was there; a modality it has not becomes 0."""
+    def describe(self, row: int, embedding: Embedding) -> Collection[int]:
+        """Put an item's vectors in place of what was there; a modality it has not becomes 0.
+
+        Returns the rows whose codes are new: of others too where axes were fitted anew.
+        """
+        told: dict[int, None] = {}
         for n, modality in enumerate(MODALITIES):
             part = embedding.parts.get(modality)
             if part is None:
+                self._drop(modality, [row])  # or axes that are fitted anew would bring it back
                 if self.scales[row, n]:
                     self.codes[row, n], self.scales[row, n] = 0, 0.0
-                    self._changed[row] = None
+                    told[row] = None
                 continue
             space = self._spaces.get(modality)
             if space is None:
                 space = self._spaces[modality] = Space(part.version, len(part.vector))
             if (space.version, space.width) == (part.version, len(part.vector)):
-                self._put(n, *space.add(row, part.vector))
+                told |= self._put(n, *space.add(row, part.vector))
             else:
-                self._put_newer(n, modality, row, part.version, part.vector)
+                told |= self._put_newer(n, modality, row, part.version, part.vector)
+        self._changed |= told
+        return told
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the rows described since the last call, with codes and scales."""
@@ -84,10 +91,16 @@ class ItemVectors:
         return {"codes": self.codes[: self.rows], "scales": self.scales[: self.rows]}
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return those, and the spaces. A newer version that has not taken over starts anew."""
+        """Return those, the spaces, and what is collected of versions that are coming."""
         state = self.read_arrays()
         for modality, space in self._spaces.items():
             state |= {f"{modality}.{name}": array for name, array in space.arrays().items()}
+        for modality, space in self._coming.items():
+            known = self._new_codes[modality]
+            codes, scales = _stacked(known)
+            told = {"rows": np.array(list(known), np.int32), "codes": codes, "scales": scales}
+            told |= space.arrays()
+            state |= {f"{COMING}{modality}.{name}": array for name, array in told.items()}
         return state
 
     def load(self, arrays: Arrays) -> None:
@@ -95,25 +108,40 @@ class ItemVectors:
         self.codes = np.array(arrays["codes"], np.int8)
         self.scales = np.array(arrays["scales"], np.float32)
         self.rows = len(self.codes)
-        self._spaces = {
-            modality: Space.loaded(
-                {n.partition(".")[2]: a for n, a in arrays.items() if n.startswith(f"{modality}.")}
-            )
-            for modality in MODALITIES
-            if f"{modality}.count" in arrays
-        }
+        self._spaces.clear()
         self._coming.clear()
         self._new_codes.clear()
         self._changed.clear()
+        for modality in MODALITIES:
+            if f"{modality}.count" in arrays:
+                self._spaces[modality] = Space.loaded(_below(f"{modality}.", arrays))
+            coming = _below(f"{COMING}{modality}.", arrays)
+            if coming:
+                self._coming[modality] = Space.loaded(coming)
+                rows = np.asarray(coming["rows"], np.int32).tolist()
+                codes = np.array(coming["codes"], np.int8)
+                scales = np.array(coming["scales"], np.float32)
+                self._new_codes[modality] = {
+                    row: (codes[n], scales[n]) for n, row in enumerate(rows)
+                }
 
-    def _put(self, n: int, rows: Sequence[int], codes: Codes, scales: Floats) -> None:
+    def _drop(self, modality: Modality, rows: Sequence[int]) -> None:
+        """Drop what is kept of rows to fit axes to, and what is collected of them."""
+        for space in (self._spaces.get(modality), self._coming.get(modality)):
+            if space is not None:
+                space.forget(rows)
+        collected = self._new_codes.get(modality, {})
+        for row in rows:
+            collected.pop(row, None)
+
+    def _put(self, n: int, rows: Sequence[int], codes: Codes, scales: Floats) -> dict[int, None]:
         self.codes[rows, n] = codes
         self.scales[rows, n] = scales
-        self._changed.update(dict.fromkeys(rows))
+        return dict.fromkeys(rows)
 
     def _put_newer(
         self, n: int, modality: Modality, row: int, version: str, vector: npt.NDArray[np.float16]
-    ) -> None:
+    ) -> dict[int, None]:
         """Collect what another version says; once it knows nearly all items, let it take over."""
         space = self._coming.get(modality)
         if space is None or (space.version, space.width) != (version, len(vector)):
@@ -122,13 +150,21 @@ class ItemVectors:
         known = self._new_codes[modality]
         rows, codes, scales = space.add(row, vector)
         known.update({r: (codes[q], scales[q]) for q, r in enumerate(rows)})
-        if len(known) >= SWAP_SHARE * np.count_nonzero(self.scales[: self.rows, n]):
-            self._spaces[modality] = self._coming.pop(modality)
-            self._changed.update(
-                dict.fromkeys(np.flatnonzero(self.scales[: self.rows, n]).tolist())
-            )
-            self.codes[:, n], self.scales[:, n] = 0, 0.0
-            taken = self._new_codes.pop(modality)
-            at = list(taken)
-            stacked = np.stack([code for code, _ in taken.values()])
-            self._put(n, at, stacked, np.array([scale for _, scale in taken.values()], np.float32))
+        had = np.flatnonzero(self.scales[: self.rows, n]).tolist()
+        if len(known) < SWAP_SHARE * len(had):
+            return {}
+        self._spaces[modality] = self._coming.pop(modality)
+        self.codes[:, n], self.scales[:, n] = 0, 0.0
+        taken = self._new_codes.pop(modality)
+        return dict.fromkeys(had) | self._put(n, list(taken), *_stacked(taken))
+
+
+def _below(prefix: str, arrays: Arrays) -> dict[str, npt.NDArray[np.generic]]:
+    """Return the arrays whose names begin so, by what follows."""
+    return {n.removeprefix(prefix): array for n, array in arrays.items() if n.startswith(prefix)}
+
+
+def _stacked(known: Mapping[int, tuple[Codes, np.float32]]) -> tuple[Codes, Floats]:
+    """Return codes (N, DIM) and scales (N,), in order."""
+    codes = np.array([code for code, _ in known.values()], np.int8).reshape(len(known), DIM)
+    return codes, np.array([scale for _, scale in known.values()], np.float32)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from millstream.models.catalogue import Catalogue
 from millstream.models.errors import FrameRefused, StateRefused
+from millstream.models.frame import Frame
 from millstream.models.interaction import InteractionBatch, decode_batch
 from millstream.models.item_model import LearnedModel
 from millstream.models.profile import Profile
@@ -12,6 +13,7 @@ from millstream.models.recommender import Request
 from millstream.models.repeats import Repeats
 from millstream.streams.assembly import new_learned_model, new_recommender, new_replica_model
 from millstream.streams.audit_events import Place
+from millstream.streams.folding import fold, said_by
 from millstream.streams.item_message import RejectedItem, decode_item, item_of_key
 from millstream.streams.listing import Entry, Listing
 from millstream.streams.log import Log, Record
@@ -130,10 +132,10 @@ class ModelAudit:
             self._at += 1
             if record.offset < model.offset:
                 continue
-            batch: InteractionBatch | None = decode_batch(record.value)
-            if batch is not None and model.needs_frame(len(batch.interactions)):
+            said = said_by(record.value)
+            if said.readable and model.needs_frame(said.items):
                 model.settle()
-            model.fold(record.offset, batch, record.timestamp_ms)
+            fold(model, record, said)
             if self._at % SETTLE_EVERY == 0:
                 model.settle()
         return model.offset == offset

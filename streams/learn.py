@@ -1,4 +1,4 @@
-"""LEARN: the only writer of the item model. Folds interactions, tells replicas by frames.
+"""LEARN: the only writer of the item model. Folds its log, tells replicas by frames.
 
 Where it goes on after a crash is where the last frame in the log ends: a snapshot is loaded and
 the interactions up to there are folded in silence, so that the chain of frames has no hole and
@@ -13,10 +13,10 @@ from typing import Self
 
 from millstream.models.errors import StateRefused
 from millstream.models.histories import Rows
-from millstream.models.interaction import InteractionBatch, decode_batch
 from millstream.models.item_model import LearnedModel
 from millstream.models.online_quality import OnlineQuality
 from millstream.streams.errors import MillstreamError
+from millstream.streams.folding import fold, said_by
 from millstream.streams.log import Log, LogUnavailable, Message, RangeRemoved, Record
 from millstream.streams.patience import Patience
 from millstream.streams.segments import FrameReader, cut, frame_ended
@@ -37,6 +37,7 @@ class Learnt:
     learnt: int = 0
     weightless: int = 0
     repeats: int = 0
+    described: int = 0
     unreadable: int = 0
     frames: int = 0
     removed: int = 0
@@ -195,17 +196,18 @@ class LearnCore:
         return at, start
 
     def _fold(self, record: Record, *, silent: bool = False) -> None:
-        batch: InteractionBatch | None = decode_batch(record.value)
-        if batch is None:
+        said = said_by(record.value)
+        if not said.readable:
             self.learnt.unreadable += 1
-        elif self.model.needs_frame(len(batch.interactions)):
+        elif self.model.needs_frame(said.items):
             if silent:
                 self.model.settle()
             else:
                 self._emit()
-        folded = self.model.fold(record.offset, batch, record.timestamp_ms)
+        folded = fold(self.model, record, said)
         if silent:
             return
+        self.learnt.described += len(said.described or ())
         self.learnt.learnt += folded.learnt
         self.learnt.weightless += folded.weightless
         self.learnt.repeats += folded.repeats

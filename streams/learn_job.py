@@ -128,6 +128,7 @@ class LearnJob:
         metrics.interactions("weightless", new.weightless)
         metrics.interactions("repeat", new.repeats)
         metrics.interactions("unreadable", new.unreadable)
+        metrics.described(new.described)
         metrics.frames("emitted", new.frames)
         metrics.removed(new.removed)
         metrics.snapshots("written", new.snapshots)

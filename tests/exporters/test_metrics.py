@@ -34,6 +34,8 @@ def test_every_method_moves_its_metric() -> None:
     metrics.items("accepted", 4)
     metrics.item_rejects("bad-item")
     metrics.interactions("learnt", 5)
+    metrics.described(12)
+    metrics.embeddings("numbers", "empty", 13)
     metrics.list_latency("rank", 0.004, 2)
     metrics.list_latencies("total", [0.004, 0.02, 99.0])
     metrics.lag("clicks", 17)
@@ -56,6 +58,8 @@ def test_every_method_moves_its_metric() -> None:
     metrics.cache(10, 11)
     seen = scrape(registry)
     expected = {
+        "millstream_described_items_total": 12,
+        'millstream_embeddings_total{modality="numbers",outcome="empty"}': 13,
         'millstream_events_total{outcome="applied",type="click"}': 3,
         'millstream_rejects_total{reason="not-json"}': 2,
         'millstream_events_total{outcome="rejected",type="unknown"}': 2,
