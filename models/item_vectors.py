@@ -98,8 +98,8 @@ class ItemVectors:
         for modality, space in self._coming.items():
             known = self._new_codes[modality]
             codes, scales = _stacked(known)
-            told = {"rows": np.array(list(known), np.int32), "codes": codes, "scales": scales}
-            told |= space.arrays()
+            told = space.arrays() | {"rows": np.array(list(known), np.int32)}
+            told |= {"codes": codes, "scales": scales}
             state |= {f"{COMING}{modality}.{name}": array for name, array in told.items()}
         return state
 

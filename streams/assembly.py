@@ -2,14 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Callable, Collection
 
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.exporters.store import Store
 from millstream.models.catalogue import Catalogue
 from millstream.models.embedding import Modality
+from millstream.models.encoders import Encoders
 from millstream.models.event import Event
 from millstream.models.interaction import FORMAT, InteractionBatch
 from millstream.models.item_model import ItemModel, LearnedModel
@@ -19,18 +18,20 @@ from millstream.models.recommender import Recommender, Request
 from millstream.models.registry import new_source, section_of
 from millstream.models.source import Source
 from millstream.streams.decode import record_decoder
-from millstream.streams.embed import Embedded, Embedder, tell_nobody
+from millstream.streams.descriptions import encode_descriptions
+from millstream.streams.embed import Embedded, Embedder
 from millstream.streams.embed_inputs import InputReader
 from millstream.streams.embed_loop import EmbedLoop
 from millstream.streams.encode import EncodeCore
 from millstream.streams.encode_job import EncodeJob
-from millstream.streams.encoding import Encoder, MediaDecoders
 from millstream.streams.https_fetch import HttpsFetcher
 from millstream.streams.interactions import interaction_of
+from millstream.streams.item_parts import makers_of
 from millstream.streams.learn import LearnCore
 from millstream.streams.learn_job import LearnJob
-from millstream.streams.log import Log
+from millstream.streams.log import Log, Message
 from millstream.streams.media import MediaReader
+from millstream.streams.media_decoders import DECODERS, MediaDecoders
 from millstream.streams.patience import Patience
 from millstream.streams.recommend import RecommendCore
 from millstream.streams.recommend_job import RecommendJob
@@ -41,7 +42,6 @@ from millstream.streams.snapshots import Snapshots
 
 ClockMs = Callable[[], int]
 Failpoint = Callable[[str], None]
-NO_ENCODERS: Final[Mapping[Modality, Encoder]] = MappingProxyType({})
 
 
 def wall_clock_ms() -> int:
@@ -150,13 +150,12 @@ class Assembly:
         failpoint: Failpoint = no_failpoint,
         *,
         snapshots: Snapshots | None = None,
-        encoders: Mapping[Modality, Encoder] = NO_ENCODERS,
-        decoders: MediaDecoders | None = None,
-        on_embedded: Callable[[Embedded], None] = tell_nobody,
+        encoders: Encoders | None = None,
+        decoders: MediaDecoders = DECODERS,
     ) -> None:
         """`worker` names this process in frames and digests; `on_wait` hears what is waited for.
 
-        Without encoders nothing is embedded; without decoders only texts are.
+        Without encoders items are embedded by their attributes alone.
         """
         self._settings = settings
         self._log = log
@@ -166,9 +165,8 @@ class Assembly:
         self._clock_ms = clock_ms
         self._failpoint = failpoint
         self._snapshots = snapshots or new_snapshots(settings, failpoint)
-        self._encoders = encoders
+        self._encoders: Encoders = encoders or {}
         self._decoders = decoders
-        self._on_embedded = on_embedded
         self._on_wait = on_wait
         self.stopping = threading.Event()
         self._patience = Patience(self.stopping, on_wait)
@@ -225,18 +223,27 @@ class Assembly:
     def encode(self) -> EncodeJob:
         """Return the job that keeps what readers know of items."""
         core = EncodeCore(self._settings, self._log, self._store, self._patience, self._clock_ms)
-        embedding = self._embedding() if self._encoders else None
-        return EncodeJob(self._settings, self._log, core, self._patience, self._metrics, embedding)
+        return EncodeJob(
+            self._settings, self._log, core, self._patience, self._metrics, self._embedding()
+        )
 
     def _embedding(self) -> EmbedLoop:
         # Patience remembers how often it has tried: each thread has its own.
         patience = Patience(self.stopping, self._on_wait)
+        topic = self._settings.topics.name("interactions")
+        makers = makers_of(self._encoders)
+
+        def describe(embedded: Embedded) -> None:
+            # First into the log that LEARN folds: after a crash in between it is said again.
+            messages = [Message(None, value) for value in encode_descriptions(embedded)]
+            patience.call(lambda: self._log.append(topic, messages))
+
         embedder = Embedder(
             self._settings,
             self._log,
-            self._encoders,
-            new_input_reader(self._settings, self._encoders, self._decoders),
+            makers,
+            new_input_reader(self._settings, makers, self._decoders),
             patience,
-            self._on_embedded,
+            describe,
         )
         return EmbedLoop(embedder, self._metrics, self.stopping)

@@ -22,6 +22,8 @@ GUESSED: Final[Mapping[str, tuple[str, ...]]] = {
     "tags": ("tags",),
     "price": ("price",),
     "language": ("language", "lang"),
+    "year": ("year", "releaseyear", "publicationyear"),
+    "released": ("released", "releasedate", "publicationdate"),
     "image": ("image", "imageurl", "imagepath"),
     "audio": ("audio", "audiourl", "audiopath"),
     "video": ("video", "videourl", "videopath"),

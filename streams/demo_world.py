@@ -18,6 +18,7 @@ from millstream.exporters.metrics import WorkerMetrics
 from millstream.exporters.store import Store
 from millstream.streams.assembly import Assembly, new_snapshots, warm_up
 from millstream.streams.demo import Alive
+from millstream.streams.encoders.choose import open_usable
 from millstream.streams.errors import FoundWrong
 from millstream.streams.host_memory import MemoryHost
 from millstream.streams.job import Job
@@ -59,7 +60,16 @@ def embedded_world(settings: Settings, say: Say) -> Iterator[World]:
     metrics = WorkerMetrics(CollectorRegistry())
     with tempfile.TemporaryDirectory(prefix="millstream-embedded-") as folder:
         snapshots = Snapshots(Path(folder), settings.learn.snapshots_kept)
-        assembly = Assembly(settings, log, store, metrics, EMBEDDED, say, snapshots=snapshots)
+        assembly = Assembly(
+            settings,
+            log,
+            store,
+            metrics,
+            EMBEDDED,
+            say,
+            snapshots=snapshots,
+            encoders=open_usable(settings, cache_dir()),
+        )
         jobs: list[Job] = [assembly.recommend(), assembly.learn(), assembly.encode()]
         host = MemoryHost(settings, log, jobs, assembly.stopping)
         host.start()

@@ -5,10 +5,10 @@ however slow encoders and hosts of pictures are, a deletion waits for neither.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from millstream.models.embedding import Embedding, Modality, Part
+from millstream.models.embedding import Embedding, Part
 from millstream.models.vector_cache import VectorCache
 from millstream.streams.dead_letters import dead_letter
 from millstream.streams.embed_batch import Done, EmbedBatch, Job
@@ -25,9 +25,9 @@ from millstream.streams.embedding_message import (
     decode_embedding,
     encode_embedding,
 )
-from millstream.streams.encoding import Encoder
 from millstream.streams.item_content import decode_content
 from millstream.streams.item_message import RejectedItem, item_of_key
+from millstream.streams.item_parts import Makers
 from millstream.streams.log import Follower, Log, Message, Record
 from millstream.streams.patience import Patience
 from millstream.streams.positions import Partition
@@ -55,7 +55,7 @@ class Embedder:
         self,
         settings: Settings,
         log: Log,
-        encoders: Mapping[Modality, Encoder],
+        makers: Makers,
         inputs: InputReader,
         patience: Patience,
         on_embedded: Callable[[Embedded], None] = tell_nobody,
@@ -67,8 +67,8 @@ class Embedder:
         self._embeddings = settings.topics.name("item_embeddings")
         self._dead_letters = settings.topics.name("dead_letters")
         self._log = log
-        self._encoders = encoders
-        self._modalities = frozenset(encoders)
+        self._makers = makers
+        self._modalities = frozenset(makers)
         self._inputs = inputs
         self._patience = patience
         self._on_embedded = on_embedded
@@ -210,7 +210,7 @@ class Embedder:
     def _embed(self, records: Sequence[Record], renewing: bool) -> None:
         """Bring the embeddings of these items up to their last word among the records."""
         owned = self._owned
-        batch = EmbedBatch(self._encoders, self._cache, self.counts.outcome, self._clock_s)
+        batch = EmbedBatch(self._makers, self._cache, self.counts.outcome, self._clock_s)
         deleted: list[tuple[str, Record]] = []
         began = self._clock_s()
         for item, record in {_item(record): record for record in records}.items():
@@ -225,7 +225,7 @@ class Embedder:
                     deleted.append((item, record))
                 continue
             inputs = self._inputs.inputs(content)
-            job = Job(item, record, inputs, batch.wanted(inputs))
+            job = Job(item, record, content, inputs, batch.wanted(inputs))
             known = among(self._index.get(item) or (), self._modalities)
             if known == job.wanted and not inputs.failures:
                 for modality, _, _ in known:
@@ -249,10 +249,16 @@ class Embedder:
         self.counts.seconds.append(("publish", self._clock_s() - began))
 
     def _keep_old(self, done: Done) -> None:
-        """Keep a vector of an older encoder where the newer one could not be given its input."""
+        """Keep a vector of an older encoder where there is no newer one.
+
+        Its encoder could not be given the input, or is not open: off, or refused at the start. What
+        was published then stays as long as the item has such an input at all.
+        """
         wanted = {(modality, digest) for modality, _, digest in done.job.wanted}
+        closed = done.job.content.modalities - self._modalities
         for modality, version, digest in self._index.get(done.job.item) or ():
-            if modality not in done.parts and (modality, digest) in wanted:
+            held = (modality, digest) in wanted or modality in closed
+            if modality not in done.parts and held:
                 vector = self._cache.get((modality, version, digest))
                 if vector is not None:
                     done.parts[modality] = Part(vector, version, digest)

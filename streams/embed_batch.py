@@ -1,7 +1,7 @@
 """One micro-batch of items: each encoder is called once for all of them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,10 +17,13 @@ from millstream.models.embedding import (
     Part,
     unit_vector,
 )
+from millstream.models.encoders import Vectors
+from millstream.models.errors import EncoderRefused
 from millstream.models.vector_cache import VectorCache
 from millstream.streams.embed_index import Fingerprint
 from millstream.streams.embed_inputs import Failure, Input, Inputs, pooled, weight
-from millstream.streams.encoding import Encoder
+from millstream.streams.item_content import ItemContent
+from millstream.streams.item_parts import Makers
 from millstream.streams.log import Record
 from millstream.streams.media import MediaRefused
 
@@ -30,10 +33,11 @@ LOADED_BYTES_MAX: Final = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An item to be embedded: its message, its inputs, and what they should come to."""
+    """An item to be embedded: its message, what that says, its inputs, what they come to."""
 
     item: str
     record: Record
+    content: ItemContent
     inputs: Inputs
     wanted: Fingerprint
 
@@ -57,19 +61,19 @@ class EmbedBatch:
 
     def __init__(
         self,
-        encoders: Mapping[Modality, Encoder],
+        makers: Makers,
         cache: VectorCache,
         count: Callable[[Modality, str], None],
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`count` hears of each input: encoded, cached or failed."""
-        self._encoders = encoders
+        """`count` hears of each input: encoded, cached, empty or failed."""
+        self._makers = makers
         self._cache = cache
         self._count = count
         self._clock_s = clock_s
         self._done: list[Done] = []
         self._made: dict[Mark, npt.NDArray[np.float16]] = {}
-        self._failed: dict[Mark, Failure] = {}
+        self._failed: dict[Mark, Failure | None] = {}  # None: there is nothing to encode
         self._loaded: list[object] = []
         self._spans: list[tuple[Mark, Input, int, int]] = []
         self.load_s = 0.0
@@ -94,7 +98,7 @@ class EmbedBatch:
 
         `go_on` is asked before each medium is loaded, and raises when the worker is to end.
         """
-        for modality in self._encoders:
+        for modality in self._makers:
             choice = 0
             while asking := self._asking(modality, choice):
                 self._encode(modality, [one for _, one in asking], go_on)
@@ -116,12 +120,14 @@ class EmbedBatch:
         mark = self._mark(modality, one)
         if mark in self._made:
             done.parts[modality] = Part(self._made[mark], mark[1], mark[2])
-        else:
-            done.failures.append(self._failed[mark])
+        elif (failure := self._failed[mark]) is not None:
+            done.failures.append(failure)
             self._count(modality, "failed")
+        else:
+            self._count(modality, "empty")
 
     def _mark(self, modality: Modality, one: Input) -> Mark:
-        return (modality, self._encoders[modality].version, one.digest)
+        return (modality, self._makers[modality].version, one.digest)
 
     def _encode(
         self, modality: Modality, inputs: Sequence[Input], go_on: Callable[[], None]
@@ -162,10 +168,12 @@ class EmbedBatch:
 
     def _call(self, modality: Modality) -> None:
         began = self._clock_s()
-        rows = self._encoders[modality].encode(self._loaded)
-        for mark, one, begin, end in self._spans:
+        for mark, one, rows in self._encoded(modality):
             try:
-                row = rows[begin] if end - begin == 1 else pooled(rows[begin:end])
+                row = rows[0] if len(rows) == 1 else pooled(rows)
+                if not row.any():
+                    self._failed[mark] = None
+                    continue
                 self._made[mark] = unit_vector(row)
             except BadVector as error:
                 self._failed[mark] = Failure(one.field, modality, "bad-vector", str(error))
@@ -175,3 +183,18 @@ class EmbedBatch:
         self._loaded = []
         self._spans = []
         self.encode_s += self._clock_s() - began
+
+    def _encoded(self, modality: Modality) -> Iterator[tuple[Mark, Input, Vectors]]:
+        """Yield each input's rows; what the encoder refuses costs only its own item."""
+        maker = self._makers[modality]
+        try:
+            rows = maker.encode(self._loaded)
+        except EncoderRefused:
+            rows = None
+        for mark, one, begin, end in self._spans:
+            try:
+                own = maker.encode(self._loaded[begin:end]) if rows is None else rows[begin:end]
+            except EncoderRefused as error:
+                self._failed[mark] = Failure(one.field, modality, "bad-vector", str(error))
+            else:
+                yield mark, one, own

@@ -1,14 +1,21 @@
-"""What each encoder is to be given for an item, known by its digest before it is decoded."""
+"""What each part of an embedding is made of, known by its digest before it is decoded."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from millstream.models.embedding import Modality, content_digest
-from millstream.streams.encoding import MediaDecoders, MediaError
-from millstream.streams.item_content import AtUrl, ItemContent, MediaField, MediaRef
+from millstream.models.errors import MediaRefused as NotDecoded
+from millstream.streams.item_content import (
+    MODALITY_OF,
+    Attributes,
+    AtUrl,
+    ItemContent,
+    MediaField,
+    MediaRef,
+)
 from millstream.streams.media import (
     BAD,
     MediaReader,
@@ -17,8 +24,7 @@ from millstream.streams.media import (
     check_kind,
     digest_of_url,
 )
-
-MODALITY_OF: Mapping[MediaField, Modality] = {"image": "image", "audio": "audio", "video": "image"}
+from millstream.streams.media_decoders import MediaDecoders
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Inputs:
 
 
 class InputReader:
-    """Reads inputs for the modalities that there are encoders for."""
+    """Reads inputs for the modalities that there are encoders for; attributes need none."""
 
     def __init__(
         self,
@@ -66,8 +72,8 @@ class InputReader:
         self._decoders = decoders
 
     def inputs(self, content: ItemContent) -> Inputs:
-        """Return an item's inputs: its text; its picture, else its film; its sound."""
-        found = Inputs()
+        """Return an item's inputs: text; its picture, else its film; sound; its attributes."""
+        found = Inputs(_of_attributes(content.attributes))
         if content.text and "text" in self._modalities:
             text = content.text
             found.by_modality["text"] = [
@@ -119,11 +125,23 @@ class InputReader:
             if media_field == "audio":
                 return [self._decoders.sound(content)]
             frames: list[object] = list(self._decoders.video(content))
-        except MediaError as error:
-            raise MediaRefused(BAD[media_field], error.reason) from error
+        except NotDecoded as error:
+            raise MediaRefused(BAD[media_field], f"{error.reason}: {error}") from error
         if not frames:
             raise MediaRefused("bad-video", "no frames")
         return frames
+
+
+def _of_attributes(given: Attributes) -> dict[Modality, list[Input]]:
+    """Return the inputs of categories and numbers, of each where an item has any."""
+    found: dict[Modality, list[Input]] = {}
+    if given.categories or given.language:
+        words = [word.encode() for word in (given.language, *given.categories)]
+        found["categories"] = [Input("categories", content_digest(*words), lambda: [given])]
+    if given.year is not None or given.price:
+        numbers = repr((given.year, given.price)).encode()
+        found["numbers"] = [Input("numbers", content_digest(numbers), lambda: [given])]
+    return found
 
 
 def pooled(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -16,7 +16,7 @@ logger = logging.getLogger("millstream")
 
 
 class EncodeJob:
-    """Hosts an `EncodeCore` and, where there are encoders, the loop that embeds."""
+    """Hosts an `EncodeCore` and the loop that embeds."""
 
     name = "encode"
 
@@ -27,7 +27,7 @@ class EncodeJob:
         core: EncodeCore,
         patience: Patience,
         metrics: WorkerMetrics,
-        embedding: EmbedLoop | None = None,
+        embedding: EmbedLoop,
     ) -> None:
         self._topic = settings.topics.name("items")
         self.topics = [self._topic]
@@ -42,24 +42,21 @@ class EncodeJob:
 
     def open(self) -> None:
         """Begin to embed; the catalogue itself is read from its beginning."""
-        if self._embedding is not None:
-            self._embedding.start()
+        self._embedding.start()
 
     def assign(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Own these partitions, each from its beginning."""
         self._assigned = True
         owned = list(partitions)
         begins = self._core.assign(owned)
-        if self._embedding is not None:
-            self._embedding.assign(owned)
+        self._embedding.assign(owned)
         logger.info("encode owns %d partitions", len(begins))
         return begins
 
     def revoke(self) -> None:
         """Wait for the next assignment; repeats are harmless."""
         self._assigned = False
-        if self._embedding is not None:
-            self._embedding.assign(())
+        self._embedding.assign(())
 
     def apply(self, records: Sequence[Record]) -> None:
         """Write what the records say."""
@@ -73,8 +70,7 @@ class EncodeJob:
 
     def check(self) -> None:
         """Read what nobody delivered. Raises what ended the embedding."""
-        if self._embedding is not None:
-            self._embedding.check()
+        self._embedding.check()
         self._core.sweep()
         self._tell()
 
@@ -89,13 +85,11 @@ class EncodeJob:
 
     def close(self) -> None:
         """End the embedding; all else is written."""
-        if self._embedding is not None:
-            self._embedding.close()
+        self._embedding.close()
 
     def _embedding_details(self) -> dict[str, object]:
         """Return how far the embedding is: being behind with it keeps nobody from being ready."""
-        one = self._embedding
-        return {} if one is None else {"to_embed": one.behind, "to_renew": one.old}
+        return {"to_embed": self._embedding.behind, "to_renew": self._embedding.old}
 
     def _tell(self) -> None:
         for reason, n in self._core.rejects.items():

@@ -1,14 +1,24 @@
-"""What encoders are given of an item: its text, and where its picture, sound and film are."""
+"""What an embedding is made of: an item's text, attributes, and where its media are."""
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
 
+from millstream.models.embedding import Modality
 from millstream.models.item_text import item_text
 from millstream.streams.item_message import Base64, ItemWire, RejectedItem, read_wire, words
+from millstream.streams.item_year import year_of
 
 MediaField = Literal["image", "audio", "video"]
+CATEGORIES_MAX: Final = 100
+"""Of categories and tags together; a message has room for a hundred thousand."""
 MEDIA_FIELDS: Final[tuple[MediaField, ...]] = ("image", "audio", "video")
+MODALITY_OF: Final[Mapping[MediaField, Modality]] = {
+    "image": "image",
+    "audio": "audio",
+    "video": "image",
+}
 
 
 class Inline(msgspec.Struct, frozen=True):
@@ -36,11 +46,27 @@ class Unclear(msgspec.Struct, frozen=True):
 MediaRef = Inline | InFolder | AtUrl | Unclear
 
 
+class Attributes(msgspec.Struct, frozen=True):
+    """What needs no encoder: categories and tags, and a year (with its fraction) and a price."""
+
+    categories: tuple[str, ...] = ()
+    language: str = ""
+    year: float | None = None
+    price: float | None = None
+
+
 class ItemContent(msgspec.Struct, frozen=True):
-    """What an item looks, reads and sounds like."""
+    """What an item looks, reads and sounds like, and its attributes."""
 
     text: str
     media: dict[MediaField, MediaRef]
+    attributes: Attributes = Attributes()
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """Return for which encoders it has something."""
+        found: set[Modality] = {MODALITY_OF[field] for field in self.media}
+        return frozenset(found | {"text"} if self.text else found)
 
 
 def decode_content(value: bytes) -> ItemContent | RejectedItem:
@@ -63,7 +89,20 @@ def content_of(wire: ItemWire) -> ItemContent:
         "audio": wire.audio,
         "video": wire.video,
     }
-    return ItemContent(text, {field: media_ref(one) for field, one in given.items() if one})
+    media = {field: media_ref(one) for field, one in given.items() if one}
+    return ItemContent(text, media, _attributes(wire))
+
+
+def _attributes(wire: ItemWire) -> Attributes:
+    """Return a record's attributes; when it was released says more than a year."""
+    named = dict.fromkeys([*words(wire.categories), *words(wire.tags)])
+    released = year_of(wire.released)
+    return Attributes(
+        tuple(named)[:CATEGORIES_MAX],
+        wire.language or "",
+        year_of(wire.year) if released is None else released,
+        None if wire.price is None or wire.price == "" else float(wire.price),
+    )
 
 
 def media_ref(given: str | Base64) -> MediaRef:

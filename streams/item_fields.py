@@ -14,10 +14,12 @@ import msgspec
 from millstream.streams.columns import Moment, as_number
 from millstream.streams.item_content import MEDIA_FIELDS
 from millstream.streams.item_message import RejectedItem, decode_item
+from millstream.streams.item_year import year_of
 from millstream.streams.loaders.format import ItemLayout
 
 NO_CATEGORY: Final = ("(no genres listed)", "")
 _TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_YEARS: Final = ("year", "released")
 _TEXTS: Final = ("title", "description", "language")
 
 
@@ -62,7 +64,17 @@ def _field(name: str, value: object) -> object:
         return str(value)
     if name == "price":
         return as_number(value)  # what is none, such as "on request", is left out
+    if name in _YEARS and isinstance(value, int | float | str):
+        return _dated(value)
     return value
+
+
+def _dated(value: float | str) -> object:
+    """Return what says a year as it is; what does not, such as "soon", is left out."""
+    try:
+        return None if year_of(value) is None else value
+    except ValueError:
+        return None
 
 
 def _plain(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from millstream.models.catalogue import FOREVER_MS, Item
+from millstream.streams.item_year import year_of
 
 ItemReason = Literal["not-json", "not-an-object", "bad-item", "bad-field", "too-large"]
 ITEM_BYTES_MAX: Final = 800_000
@@ -36,6 +37,8 @@ class ItemWire(msgspec.Struct, frozen=True):
     categories: list[str] | str = []
     tags: list[str] | str | None = None
     price: float | str | None = None
+    year: float | str | None = None
+    released: float | str | None = None
     language: str | None = None
     image: str | Base64 | None = None
     audio: str | Base64 | None = None
@@ -75,6 +78,11 @@ def read_wire(value: bytes) -> ItemWire | RejectedItem:
         return RejectedItem("bad-field", "price")
     if wire.language and not _LANGUAGE.fullmatch(wire.language):
         return RejectedItem("bad-field", "language")
+    for field in ("year", "released"):
+        try:
+            year_of(getattr(wire, field))
+        except ValueError:
+            return RejectedItem("bad-field", field)
     return wire
 
 

@@ -111,11 +111,12 @@ def check_kind(field: MediaField, content: bytes) -> None:
 
 
 def _looks_like(field: MediaField, head: bytes) -> bool:
-    riff = head[8:12] if head.startswith(b"RIFF") else b""
+    riff = head[8:12] if head.startswith((b"RIFF", b"RF64")) else b""
     if field == "image":
         return head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or riff == b"WEBP"
     if field == "audio":
-        mpeg = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+        # A frame of MPEG audio; layer 0 is none, and marks AAC.
+        mpeg = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
         return riff == b"WAVE" or mpeg or head.startswith((b"fLaC", b"OggS", b"ID3"))
     return riff == b"AVI " or head[4:8] == b"ftyp" or head.startswith(b"\x1aE\xdf\xa3")
 

@@ -16,10 +16,12 @@ from millstream.exporters.health import HealthServer
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.streams.assembly import Assembly, warm_up
 from millstream.streams.collector import calm_collector
+from millstream.streams.encoders.choose import open_usable
 from millstream.streams.failpoints import failpoint_of
 from millstream.streams.host_faust import FaustHost, run_host
 from millstream.streams.job import Job
 from millstream.streams.settings import Settings
+from millstream.streams.settings_reader import cache_dir
 from millstream.streams.topics import ensure_topics
 from millstream.streams.world import kafka_address, open_log, open_store
 
@@ -43,7 +45,14 @@ def run_worker(settings: Settings, name: WorkerName, announce: Callable[[str], N
         logger.warning("waiting: %s", why)
 
     assembly = Assembly(
-        settings, log, store, metrics, worker, waiting, failpoint=failpoint_of(settings.failpoint)
+        settings,
+        log,
+        store,
+        metrics,
+        worker,
+        waiting,
+        failpoint=failpoint_of(settings.failpoint),
+        encoders=open_usable(settings, cache_dir()) if name == "encode" else None,
     )
     jobs: dict[WorkerName, Callable[[], Job]] = {
         "recommend": assembly.recommend,

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from millstream.models.encoders.encoder import Encoder, Encoders, Modality
+from millstream.models.encoders.encoder import Encoder, Encoders, Modality, Pixels, Sound
 from millstream.models.encoders.folder import open_audio, open_image, open_text
 from millstream.models.encoders.hashing import HashingText
+from millstream.models.errors import EncoderRefused
 from millstream.streams.encoders.builtin import BUILT_INS
 from millstream.streams.encoders.kept import encoder_folder, ensure_encoder, is_here
 from millstream.streams.errors import BadUsage, WorldMissing
@@ -31,29 +32,79 @@ def open_encoders(
     `fetch` brings built-ins that are not here yet. What `auto` came to is said. Raises BadUsage,
     WorldMissing, and EncoderRefused for a model that is not run.
     """
-    chosen = settings.encoders
-    allowed = chosen.allowed or None
+    return _open(settings, cache, fetch, say, _raise)
+
+
+def open_usable(settings: Settings, cache: Path, say: Say = logger.info) -> Encoders:
+    """Return those that can be opened, and say of the others why not. Raises BadUsage.
+
+    For a worker: items are hidden and shown, and embedded by what is left, whatever became of a
+    model's file. Vectors that the missing encoder has published stay.
+    """
+
+    def refused(modality: Modality, error: WorldMissing | EncoderRefused) -> None:
+        logger.warning("goes on without an encoder of %s: %s", modality, error)
+
+    return _open(settings, cache, False, say, refused)
+
+
+def _raise(_: Modality, error: WorldMissing | EncoderRefused) -> None:
+    raise error
+
+
+def _open(
+    settings: Settings,
+    cache: Path,
+    fetch: bool,
+    say: Say,
+    refused: Callable[[Modality, WorldMissing | EncoderRefused], None],
+) -> Encoders:
     found: Encoders = {}
-    text = _folder("text", chosen.text, cache, fetch, say)
-    if text == HASHING:
-        found["text"] = HashingText()
-    elif isinstance(text, Path):
-        found["text"] = _opened(
-            "text", lambda: open_text(text, _unless_built_in(text, cache, allowed), chosen.threads)
-        )
-    image = _folder("image", chosen.image, cache, fetch, say)
-    if isinstance(image, Path):
-        found["image"] = _opened(
-            "image",
-            lambda: open_image(image, _unless_built_in(image, cache, allowed), chosen.threads),
-        )
-    audio = _folder("audio", chosen.audio, cache, fetch, say)
-    if isinstance(audio, Path):
-        found["audio"] = _opened(
-            "audio",
-            lambda: open_audio(audio, _unless_built_in(audio, cache, allowed), chosen.threads),
-        )
+    try:
+        if (text := _text(settings, cache, fetch, say)) is not None:
+            found["text"] = text
+    except (WorldMissing, EncoderRefused) as error:
+        refused("text", error)
+    try:
+        if (image := _image(settings, cache, fetch, say)) is not None:
+            found["image"] = image
+    except (WorldMissing, EncoderRefused) as error:
+        refused("image", error)
+    try:
+        if (audio := _audio(settings, cache, fetch, say)) is not None:
+            found["audio"] = audio
+    except (WorldMissing, EncoderRefused) as error:
+        refused("audio", error)
     return found
+
+
+def _text(settings: Settings, cache: Path, fetch: bool, say: Say) -> Encoder[str] | None:
+    chosen = settings.encoders
+    folder = _folder("text", chosen.text, cache, fetch, say)
+    if folder == HASHING:
+        return HashingText()
+    if not isinstance(folder, Path):
+        return None
+    allowed = _unless_built_in(folder, cache, chosen.allowed or None)
+    return _opened("text", lambda: open_text(folder, allowed, chosen.threads))
+
+
+def _image(settings: Settings, cache: Path, fetch: bool, say: Say) -> Encoder[Pixels] | None:
+    chosen = settings.encoders
+    folder = _folder("image", chosen.image, cache, fetch, say)
+    if not isinstance(folder, Path):
+        return None
+    allowed = _unless_built_in(folder, cache, chosen.allowed or None)
+    return _opened("image", lambda: open_image(folder, allowed, chosen.threads))
+
+
+def _audio(settings: Settings, cache: Path, fetch: bool, say: Say) -> Encoder[Sound] | None:
+    chosen = settings.encoders
+    folder = _folder("audio", chosen.audio, cache, fetch, say)
+    if not isinstance(folder, Path):
+        return None
+    allowed = _unless_built_in(folder, cache, chosen.allowed or None)
+    return _opened("audio", lambda: open_audio(folder, allowed, chosen.threads))
 
 
 def built_in(modality: Modality) -> str:

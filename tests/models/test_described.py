@@ -1,7 +1,6 @@
 """What items look like, in the fold: replicas, snapshots and pools agree with the learner."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from millstream.models.content import Content, ContentParams
@@ -37,8 +36,7 @@ def content_of(model: LearnedModel | ModelReplica) -> Content:
 
 
 def unmet(model: LearnedModel | ModelReplica) -> list[int]:
-    rows: npt.NDArray[np.int32] = content_of(model).unmet.rows()
-    return rows.tolist()
+    return [int(row) for row in content_of(model).unmet.rows()]
 
 
 def frame_of(model: LearnedModel) -> Frame:

@@ -12,8 +12,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.embedding import Modality
-from millstream.streams.encoding import MediaDecoders, MediaError, Pixels
+from millstream.models.encoders import Modality as Encodable
+from millstream.models.encoders import Pixels, Sound
+from millstream.models.errors import MediaRefused
+from millstream.streams.media_decoders import MediaDecoders
 
 PIXELS_MAX: Final = 10_000
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -22,7 +24,8 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 class WordHashes:
     """Texts as sums of a random unit vector a word, the same for ever."""
 
-    modality: Modality = "text"
+    modality: Encodable = "text"
+    space = "word hashes"
 
     def __init__(self, version: str = "a1", dim: int = 16) -> None:
         self.version = version
@@ -44,7 +47,8 @@ class WordHashes:
 class MeanColours:
     """Pictures as their mean colour."""
 
-    modality: Modality = "image"
+    modality: Encodable = "image"
+    space = "mean colours"
     dim = 4
 
     def __init__(self, version: str = "b1") -> None:
@@ -60,16 +64,17 @@ class MeanColours:
 class Loudness:
     """Sounds as how loud they are."""
 
-    modality: Modality = "audio"
+    modality: Encodable = "audio"
+    space = "loudness"
     dim = 2
 
     def __init__(self, version: str = "c1") -> None:
         self.version = version
         self.calls: list[int] = []
 
-    def encode(self, items: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    def encode(self, items: Sequence[Sound]) -> npt.NDArray[np.float32]:
         self.calls.append(len(items))
-        rows = np.array([[float(np.abs(samples).mean()), 1.0] for samples in items])
+        rows = np.array([[float(np.abs(sound.samples).mean()), 1.0] for sound in items])
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
@@ -91,17 +96,17 @@ def png_of(width: int, height: int, packed: bytes) -> bytes:
 
 
 def read_png(content: bytes) -> Pixels:
-    """Decode what `png` made; raises MediaError for all else."""
+    """Decode what `png` made; raises MediaRefused for all else."""
     if len(content) < 41 or not content.startswith(SIGNATURE):
-        raise MediaError("not-png")
+        raise MediaRefused("unknown-format", "not a PNG")
     width, height = struct.unpack(">II", content[16:24])
     if width * height > PIXELS_MAX:
-        raise MediaError("too-many-pixels")
+        raise MediaRefused("too-many-pixels", "too many")
     (size,) = struct.unpack(">I", content[33:37])
     try:
         rows = zlib.decompress(content[41 : 41 + size])
     except zlib.error as error:
-        raise MediaError("torn") from error
+        raise MediaRefused("corrupt", "torn") from error
     found = np.frombuffer(rows, np.uint8).reshape(height, 1 + 3 * width)
     return found[:, 1:].reshape(height, width, 3)
 
@@ -115,14 +120,14 @@ def wav(level: float) -> bytes:
     return out.getvalue()
 
 
-def read_wav(content: bytes) -> npt.NDArray[np.float32]:
+def read_wav(content: bytes) -> Sound:
     """Decode what `wav` made."""
     try:
         with wave.open(io.BytesIO(content)) as file:
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     except (wave.Error, EOFError) as error:
-        raise MediaError("not-wav") from error
-    return np.asarray(samples / 32767, np.float32)
+        raise MediaRefused("unknown-format", "not a WAV") from error
+    return Sound(np.asarray(samples / 32767, np.float32), 8000)
 
 
 def film(*frames: bytes) -> bytes:

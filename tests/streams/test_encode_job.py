@@ -15,10 +15,10 @@ from prometheus_client import CollectorRegistry
 from tests.streams.embedding import DECODERS, MeanColours, WordHashes, inline, png
 
 from millstream.exporters.metrics import WorkerMetrics
-from millstream.models.embedding import Modality
+from millstream.models.encoders import Encoders
 from millstream.streams.assembly import Assembly
+from millstream.streams.descriptions import decode_descriptions
 from millstream.streams.encode_job import EncodeJob
-from millstream.streams.encoding import Encoder
 
 if TYPE_CHECKING:
     from tests.streams.conftest import System
@@ -46,9 +46,15 @@ class Broken(WordHashes):
 
 
 @contextmanager
-def working(system: System, *encoders: Encoder) -> Iterator[tuple[EncodeJob, CollectorRegistry]]:
+def working(
+    system: System, text: WordHashes | None = None, image: MeanColours | None = None
+) -> Iterator[tuple[EncodeJob, CollectorRegistry]]:
     """A job as its host has it, that owns the whole catalogue."""
-    by_modality: dict[Modality, Encoder] = {one.modality: one for one in encoders}
+    encoders: Encoders = {}
+    if text is not None:
+        encoders["text"] = text
+    if image is not None:
+        encoders["image"] = image
     registry = CollectorRegistry()
     assembly = Assembly(
         system.settings,
@@ -58,7 +64,7 @@ def working(system: System, *encoders: Encoder) -> Iterator[tuple[EncodeJob, Col
         "w",
         system.waited.append,
         system.clock,
-        encoders=by_modality,
+        encoders=encoders,
         decoders=DECODERS,
     )
     job = assembly.encode()
@@ -153,12 +159,19 @@ def test_partitions_come_and_go_while_it_works(system: System) -> None:
     assert embeddings(system) <= 110
 
 
-def test_without_encoders_nothing_is_embedded(system: System) -> None:
-    system.item("m1", title="A")
-    with working(system) as (job, _):
+def test_without_encoders_items_have_their_attributes(system: System) -> None:
+    system.item("m1", title="A", image=inline(png(1, 0, 0)))
+    system.item("m2", title="A", categories=["crime"], year=1995)
+    with working(system) as (job, registry):
+        until(lambda: counted(registry, "millstream_lag_records", topic="items") == 0)
         job.check()
-        assert job.health().details == {}
-    assert embeddings(system) == 0
+        assert job.health().details == {"to_embed": 0, "to_renew": 0}
+    assert embeddings(system) == 1
+    (record,) = system.records("interactions")
+    described = decode_descriptions(record.value) or ()
+    assert [(item, list(one.parts)) for item, one in described] == [
+        ("m2", ["categories", "numbers"])
+    ]
 
 
 def test_it_ends_when_it_is_told_to_whatever_is_under_way(system: System) -> None:

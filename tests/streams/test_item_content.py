@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from millstream.streams.item_content import (
+    Attributes,
     AtUrl,
     InFolder,
     Inline,
@@ -29,7 +30,11 @@ def test_text_is_title_description_categories_and_tags_in_this_order() -> None:
         price=9.5,
         language="en-US",
         colour="blue",
-    ) == ItemContent("Heat\nA thief and a cop.\ncrime, drama\nheist, pacino", {})
+    ) == ItemContent(
+        "Heat\nA thief and a cop.\ncrime, drama\nheist, pacino",
+        {},
+        Attributes(("crime", "drama", "heist", "pacino"), "en-US", None, 9.5),
+    )
 
 
 def test_media_are_kept_by_field() -> None:
