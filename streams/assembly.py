@@ -105,7 +105,7 @@ def new_snapshots(settings: Settings, failpoint: Failpoint = no_failpoint) -> Sn
 
 
 def new_input_reader(
-    settings: Settings, encoders: Collection[Modality], decoders: MediaDecoders | None
+    settings: Settings, encoders: Collection[Modality], decoders: MediaDecoders
 ) -> InputReader:
     """Return what reads items for these encoders, within the bounds of the settings."""
     encode = settings.encode
@@ -223,22 +223,22 @@ class Assembly:
     def encode(self) -> EncodeJob:
         """Return the job that keeps what readers know of items."""
         core = EncodeCore(self._settings, self._log, self._store, self._patience, self._clock_ms)
-        return EncodeJob(
-            self._settings, self._log, core, self._patience, self._metrics, self._embedding()
-        )
+        loop = EmbedLoop(self.embedder(), self._metrics, self.stopping)
+        return EncodeJob(self._settings, self._log, core, self._patience, self._metrics, loop)
 
-    def _embedding(self) -> EmbedLoop:
+    def embedder(self) -> Embedder:
+        """Return what embeds items, and describes them in the log that LEARN folds."""
         # Patience remembers how often it has tried: each thread has its own.
         patience = Patience(self.stopping, self._on_wait)
         topic = self._settings.topics.name("interactions")
         makers = makers_of(self._encoders)
 
         def describe(embedded: Embedded) -> None:
-            # First into the log that LEARN folds: after a crash in between it is said again.
+            # Before item-embeddings has it: after a crash in between it is said again.
             messages = [Message(None, value) for value in encode_descriptions(embedded)]
             patience.call(lambda: self._log.append(topic, messages))
 
-        embedder = Embedder(
+        return Embedder(
             self._settings,
             self._log,
             makers,
@@ -246,4 +246,3 @@ class Assembly:
             patience,
             describe,
         )
-        return EmbedLoop(embedder, self._metrics, self.stopping)

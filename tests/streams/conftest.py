@@ -15,6 +15,7 @@ from millstream.exporters.memory_store import MemoryStore
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.exporters.redis_store import RedisStore
 from millstream.exporters.store import Store
+from millstream.models.encoders import Encoders
 from millstream.models.event_set import ProfileParams
 from millstream.models.fism import FismParams
 from millstream.models.mf import MfParams
@@ -30,11 +31,13 @@ from millstream.streams.assembly import (
 )
 from millstream.streams.audit import Audit, audit
 from millstream.streams.decode import record_decoder
+from millstream.streams.embed import Embedder
 from millstream.streams.encode import EncodeCore
 from millstream.streams.kafka_log import KafkaLog
 from millstream.streams.learn import LearnCore
 from millstream.streams.listing import Listing, decode_listing
 from millstream.streams.log import Log, Message, Record
+from millstream.streams.media_decoders import DECODERS, MediaDecoders
 from millstream.streams.memory_log import MemoryLog, choose_partition
 from millstream.streams.patience import Patience
 from millstream.streams.positions import Partition
@@ -157,7 +160,12 @@ class System:
         assert isinstance(self.store, FragileStore)
         return self.store
 
-    def assembly(self, worker: str = "w") -> Assembly:
+    def assembly(
+        self,
+        worker: str = "w",
+        encoders: Encoders | None = None,
+        decoders: MediaDecoders = DECODERS,
+    ) -> Assembly:
         """What puts together the jobs of a worker process."""
         return Assembly(
             self.settings,
@@ -169,7 +177,21 @@ class System:
             self.clock,
             self.failpoints,
             snapshots=self.snapshots,
+            encoders=encoders,
+            decoders=decoders,
         )
+
+    def embed(
+        self, encoders: Encoders | None = None, decoders: MediaDecoders = DECODERS
+    ) -> Embedder:
+        """Let a new embedder of the whole catalogue do all that waits; return it, ended."""
+        embedder = self.assembly("encode", encoders, decoders).embedder()
+        embedder.assign(self.partitions("items"))
+        wait_s = 0.0 if isinstance(self.log, MemoryLog) else 1.0
+        while embedder.step(wait_s) or embedder.old or embedder.behind():
+            pass
+        embedder.close()
+        return embedder
 
     def topic(self, role: str) -> str:
         return self.settings.topics.name(role)

@@ -98,3 +98,26 @@ def test_a_row_may_say_what_an_item_looks_reads_and_sounds_like(
         {"title": "Chair", "description": "Soft"},
     ]
     assert said == []
+
+
+def test_years_dates_prices_and_languages_are_found_by_their_usual_names(
+    tmp_path: Path,
+) -> None:
+    for name, field in (
+        ("release_date", "released"),
+        ("released", "released"),
+        ("release_year", "year"),
+        ("year", "year"),
+    ):
+        file = tmp_path / f"{name}.csv"
+        file.write_text(
+            f"item,title,{name},price,language\n1,a,1995,9.5,en\n2,b,soon,on request,\n"
+        )
+        first, second = read(file, [])
+        assert msgspec.json.decode(first.value) == {
+            "title": "a",
+            field: "1995",  # the column has a word, so it is one of texts
+            "price": 9.5,
+            "language": "en",
+        }
+        assert field not in msgspec.json.decode(second.value)

@@ -24,7 +24,9 @@ from tests.streams.embedding import (
 )
 
 from millstream.exporters.metric_names import METRICS
+from millstream.models import attributes
 from millstream.models.embedding import Embedding, content_digest
+from millstream.models.errors import EncoderRefused
 from millstream.streams.assembly import new_input_reader
 from millstream.streams.embed import Embedded, Embedder, tell_nobody
 from millstream.streams.embedding_message import decode_embedding
@@ -493,3 +495,57 @@ def test_on_real_kafka_it_is_the_same(real_system: System) -> None:
     assert sum(newer.text.calls) == 29
     assert records(system) == before + 29
     assert all(one.parts["text"].vector.shape == (8,) for one in published(system).values())
+
+
+def test_categories_and_numbers_need_no_encoder_and_say_what_they_were_made_of(
+    system: System,
+) -> None:
+    system.item("m1", categories="crime|drama", language="en", year=1995, price="9.5")
+    system.item("m2", categories=["crime", "drama"], language="en", released="1995", price=9.5)
+    system.item("m3", categories=["crime"], language="en", released="1995-07-02")
+    embedded(system)
+    one, two, three = (published(system)[item] for item in ("m1", "m2", "m3"))
+    assert list(one.parts) == ["text", "categories", "numbers"]
+    assert one == two
+    categories = one.parts["categories"]
+    assert categories.version == attributes.VERSION
+    assert categories.digest == content_digest(b"en", b"crime", b"drama")
+    expected = attributes.categories_vector(["crime", "drama"], "en")
+    assert expected is not None
+    assert np.array_equal(categories.vector, expected.astype(np.float16))
+    assert three.parts["categories"].digest != categories.digest
+    near = attributes.numbers_vector(1995 + 182 / 365)
+    assert near is not None
+    assert np.array_equal(three.parts["numbers"].vector, near.astype(np.float16))
+
+
+def test_a_text_of_which_an_encoder_makes_nothing_is_no_part_and_no_fault(
+    system: System,
+) -> None:
+    encoders = Encoders()
+    encoders.text.encode = lambda items: np.zeros((len(items), 16), np.float32)  # type: ignore[method-assign]
+    system.item("m1", title="!!!", image=inline(RED))
+    embedder = embedded(system, encoders)
+    assert list(published(system)["m1"].parts) == ["image"]
+    assert letters(system) == []
+    assert embedder.counts.outcomes[("text", "empty")] == 1
+    before = records(system)
+    embedded(system, encoders)
+    assert records(system) == before
+
+
+def test_what_an_encoder_refuses_costs_its_own_item_only(system: System) -> None:
+    encoders = Encoders()
+    encode = encoders.text.encode
+
+    def choosy(items: list[str]) -> np.ndarray:
+        if "poison" in items:
+            raise EncoderRefused("not-finite", "the model gives numbers that are none")
+        return encode(items)
+
+    encoders.text.encode = choosy  # type: ignore[method-assign,assignment]
+    for title in ("one", "poison", "two"):
+        system.raw(msgspec.json.encode({"title": title}), title.encode(), "items", 0)
+    embedded(system, encoders)
+    assert set(published(system)) == {"one", "two"}
+    assert letters(system) == [("bad-vector", "text")]
