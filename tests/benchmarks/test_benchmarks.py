@@ -118,3 +118,20 @@ def test_live_lists_and_evaluate_score_the_same_events(
     )
     assert live["list_age_events"]["p50"] >= 0
     assert 0 <= live["model_behind_events"]["p50"] < 400
+
+
+def test_new_items_are_embedded_and_then_listed(
+    root: Path, kafka_address: str, redis_url: str
+) -> None:
+    command = [sys.executable, str(root / "benchmarks/new_items.py"), "--quick", "--json"]
+    command += ["--kafka", kafka_address, "--redis", redis_url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    assert found["machine"]
+    assert "text" in found["kinds"]
+    for figures in found["kinds"].values():
+        assert figures["items"] == 5
+        assert 0 < figures["embedded"]["p50_ms"] <= figures["embedded"]["max_ms"]
+        assert 0 < figures["listed"]["p50_ms"] <= figures["listed"]["max_ms"]
