@@ -11,7 +11,11 @@ from typing import Final, Literal
 import msgspec
 
 from millstream.exporters.errors import ExporterError
+from millstream.models.encoders.encoder import MODALITIES
 from millstream.streams import kafka_server, redis_server
+from millstream.streams.encoders.builtin import BUILT_INS
+from millstream.streams.encoders.choose import AUTO, HASHING, OFF, built_in
+from millstream.streams.encoders.kept import is_here as encoder_is_here
 from millstream.streams.errors import MillstreamError
 from millstream.streams.movielens import DATASETS, is_here
 from millstream.streams.settings import Settings
@@ -47,7 +51,8 @@ def examine(settings: Settings, cache: Path) -> list[Finding]:
         findings.append(_tried("redis server", redis_server.server))
     if local_kafka or local_redis:
         findings.append(_stack(settings, cache))
-    return [*findings, *_kafka(settings), _redis(settings), *_datasets(settings)]
+    findings += [*_kafka(settings), _redis(settings)]
+    return [*findings, *_encoders(settings, cache), *_datasets(settings)]
 
 
 def _python() -> Finding:
@@ -139,6 +144,28 @@ def _redis(settings: Settings) -> Finding:
         return Finding("redis", "missing", str(error), "is it there, and reachable?")
     finally:
         store.close()
+
+
+def _encoders(settings: Settings, cache: Path) -> Iterable[Finding]:
+    """Look whether what the settings choose is here; `encoders check` looks inside."""
+    for modality in MODALITIES:
+        name, said = f"encoder of {modality}", getattr(settings.encoders, modality)
+        known = built_in(modality) if said == AUTO else said
+        fetch = f"millstream encoders fetch {known}"
+        if said == OFF or (said == HASHING and modality == "text"):
+            yield Finding(name, "ok", "off" if said == OFF else "hashed words: spelling only")
+        elif known in BUILT_INS and encoder_is_here(known, cache):
+            yield Finding(name, "ok", known)
+        elif said == AUTO:
+            meanwhile = "hashed words until one is fetched" if modality == "text" else "off"
+            yield Finding(name, "could be", meanwhile, fetch)
+        elif said in BUILT_INS:
+            yield Finding(name, "missing", f"{said} is not fetched", fetch)
+        elif Path(said).expanduser().is_dir():
+            yield Finding(name, "ok", said)
+        else:
+            todo = f"correct encoders.{modality}; see: millstream encoders list"
+            yield Finding(name, "missing", f"no folder {said}", todo)
 
 
 def _datasets(settings: Settings) -> Iterable[Finding]:

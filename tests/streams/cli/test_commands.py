@@ -8,15 +8,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from millstream.exporters.store import Store, UserWrite
 from millstream.models.event import Event
 from millstream.streams.cli import run
 from millstream.streams.decode import record_decoder
+from millstream.streams.doctor import Finding, examine
 from millstream.streams.listing import Entry, Listing, encode_listing
 from millstream.streams.log import Log, Record
-from millstream.streams.settings import Settings
+from millstream.streams.settings import EncoderSettings, Settings
 from millstream.streams.settings_reader import load_settings
 from millstream.streams.stack import StackStatus
 from millstream.streams.world import addresses, open_log, open_store
@@ -230,6 +232,26 @@ def test_the_doctor_finds_what_is_here_and_what_is_not(settings: Settings, answe
     gone = answer("doctor", "--redis", "redis://127.0.0.1:1/0", code=3)
     assert not gone["ok"]
     assert [one["name"] for one in gone["findings"] if one["state"] == "missing"] == ["redis"]
+
+
+def test_the_doctor_says_which_encoders_the_settings_choose_and_which_are_not_here(
+    settings: Settings, tmp_path: Path
+) -> None:
+    chosen = EncoderSettings(text="hashing", image="auto", audio="aisfx")
+    found = examine(msgspec.structs.replace(settings, encoders=chosen), tmp_path)
+    encoders = [one for one in found if one.name.startswith("encoder of ")]
+    assert encoders == [
+        Finding("encoder of text", "ok", "hashed words: spelling only"),
+        Finding(
+            "encoder of image", "could be", "off", "millstream encoders fetch efficientnet-lite0"
+        ),
+        Finding(
+            "encoder of audio",
+            "missing",
+            "aisfx is not fetched",
+            "millstream encoders fetch aisfx",
+        ),
+    ]
 
 
 def test_a_running_stack_is_found_in_the_data_folder_and_what_is_given_wins(

@@ -7,7 +7,7 @@ import pytest
 from tests.models.encoders.folders import clip_in_two_files, sentence_embedder
 
 from millstream.models.errors import EncoderRefused
-from millstream.streams.encoders.choose import open_encoders
+from millstream.streams.encoders.choose import open_encoders, open_usable
 from millstream.streams.errors import BadUsage, WorldMissing
 from millstream.streams.settings import EncoderSettings, Settings
 from millstream.streams.settings_reader import as_environment, load_settings
@@ -37,6 +37,25 @@ def test_folders_are_opened(tmp_path: Path) -> None:
     )
     assert [*found] == ["text", "image"]
     assert found["image"].dim == 4
+
+
+def test_a_worker_goes_on_with_what_can_be_opened_and_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sentence_embedder(tmp_path / "e5")
+    clip_in_two_files(tmp_path / "clip")
+    (model,) = (tmp_path / "e5").rglob("*.onnx")
+    model.write_bytes(b"cut")
+    settings = chosen(text=str(tmp_path / "e5"), image=str(tmp_path / "clip"), audio="aisfx")
+    with caplog.at_level("WARNING", "millstream"):
+        assert [*open_usable(settings, tmp_path)] == ["image"]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert "an encoder of text" in said[0]
+    assert "fetch it again" in said[0]
+    assert "millstream encoders fetch aisfx" in said[1]
+    with pytest.raises(BadUsage):
+        open_usable(chosen(text="aisfx"), tmp_path)
 
 
 def test_only_allowed_models_of_folders_are_opened(tmp_path: Path) -> None:
