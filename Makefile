@@ -45,7 +45,8 @@ faults: setup  ## kill, stop and join workers at random, then audit: SEEDS=20 ru
 	@$(BIN)/python -m tests.faults --seeds $(SEEDS) $(ARGS)
 
 bench: setup  ## every figure of the README, measured here and now
-	@$(BIN)/python -m benchmarks.latency $(ARGS) && $(BIN)/python -m benchmarks.throughput $(ARGS)
+	@$(BIN)/python -m benchmarks.latency $(ARGS) && $(BIN)/python -m benchmarks.throughput $(ARGS) && \
+		$(BIN)/python -m benchmarks.new_items
 
 build: setup  ## sdist and wheel, into dist/
 	@rm -rf build dist && $(BIN)/python -m build --no-isolation

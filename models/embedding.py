@@ -26,7 +26,7 @@ class BadVector(ModelError):
 class Part:
     """One modality: `vector` float16 (dim,) of length 1, read-only.
 
-    `version` names the encoder, hex; `digest` is `content_digest` of what it was given.
+    `version` names who made it; `digest` is `content_digest` of what it was given.
     """
 
     vector: npt.NDArray[np.float16]

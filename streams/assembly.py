@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection
 
 from millstream.exporters.metrics import WorkerMetrics
 from millstream.exporters.store import Store
+from millstream.models.attributes import VERSION, categories_vector
 from millstream.models.catalogue import Catalogue
-from millstream.models.embedding import Modality
+from millstream.models.embedding import Embedding, Modality, Part, content_digest, unit_vector
 from millstream.models.encoders import Encoders
 from millstream.models.event import Event
 from millstream.models.interaction import FORMAT, InteractionBatch
@@ -117,6 +118,7 @@ def new_input_reader(
 def warm_up(settings: Settings) -> None:
     """Compile every kernel before the first event has to wait for it; quick once cached."""
     learned, replica = new_learned_model(settings), new_replica_model(settings)
+    learned.describe(0, [(item, _described(item)) for item in "abcde"], 0)  # d and e stay new
     profile = Profile()
     for n in range(3):
         profile = Profile()
@@ -133,6 +135,13 @@ def warm_up(settings: Settings) -> None:
     for history in (profile, Profile()):
         recommender.rank([Request("u", history, 1_000_000_000_100)], Catalogue())
     learned.digest()
+
+
+def _described(word: str) -> Embedding:
+    """Return what an item of one category looks like."""
+    vector = categories_vector([word])
+    assert vector is not None, "a word has a vector"
+    return Embedding({"categories": Part(unit_vector(vector), VERSION, content_digest())})
 
 
 class Assembly:

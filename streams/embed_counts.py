@@ -12,6 +12,6 @@ class EmbedCounts:
     seconds: list[tuple[str, float]] = field(default_factory=list)
 
     def outcome(self, modality: str, outcome: str) -> None:
-        """Count one input of a modality: encoded, cached, kept or failed."""
+        """Count one input of a modality: encoded, cached, kept, empty or failed."""
         key = (modality, outcome)
         self.outcomes[key] = self.outcomes.get(key, 0) + 1

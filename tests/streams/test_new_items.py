@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -296,3 +298,29 @@ def test_an_item_stands_in_the_next_list_of_a_person_and_leaves_when_it_is_delet
         assert checked.clean, checked.faults
         assert checked.lists == 12
         assert checked.digests >= 2
+
+
+def test_the_warm_up_compiles_all_that_a_first_newcomer_would_have_to_wait_for() -> None:
+    script = (
+        "from millstream.models import content_kernels as kernels\n"
+        "from millstream.streams.assembly import warm_up\n"
+        "from millstream.streams.settings import Settings\n"
+        "warm_up(Settings())\n"
+        "for name in ('fits', 'near', 'score', 'standings', 'tastes'):\n"
+        "    print(name, len(getattr(kernels, name).signatures))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert done.stdout.split() == [
+        "fits",
+        "1",
+        "near",
+        "1",
+        "score",
+        "1",
+        "standings",
+        "1",
+        "tastes",
+        "1",
+    ]
