@@ -36,7 +36,7 @@ def pairs_of(edges, totals, width=4, **params):
     """A source that holds these edges: {(from, to): (co, sr, near)}."""
     made = Pairs(PairsParams(width=width, **params))
     in_order = sorted(edges, key=lambda edge: edge[0])
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "ids": np.array([to for _, to in in_order], np.int32),
         "filled": np.bincount([row for row, _ in in_order], minlength=len(totals)),
         "totals": np.array(totals, np.float64),
