@@ -13,7 +13,7 @@ and `fresh_spread` are taste and spread again, for young items only, so that the
 likeness more where it has little else. Each was measured: docs/decisions/0008-content.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -104,10 +104,15 @@ class Content:
         self.young.drop(rows.tolist())
         self.unmet.drop(rows.tolist())
 
-    def describe(self, row: int, embedding: Embedding) -> None:
-        """Put what an item looks like in place of what was known of it. LEARN's only."""
-        for told in self.vectors.describe(row, embedding):
+    def describe(self, row: int, embedding: Embedding) -> Collection[int]:
+        """Put what an item looks like in place of what was known of it. LEARN's only.
+
+        Returns the rows whose codes are new: of others too where axes were fitted anew.
+        """
+        described = self.vectors.describe(row, embedding)
+        for told in described:
             self._place(told)
+        return described
 
     def learn(self, steps: Steps) -> None:
         """Count who was met."""
@@ -182,7 +187,7 @@ class Content:
             vectors.scales,
             taste.codes,
             taste.scales,
-            self._attention(taste),
+            self.attention(taste),
             spread.codes,
             spread.scales,
             self.worth,
@@ -222,7 +227,7 @@ class Content:
         for row in range(self.vectors.rows):
             self._place(row)
 
-    def _attention(self, taste: Taste) -> Floats:
+    def attention(self, taste: Taste) -> Floats:
         """Return what each modality counts in each person's joint vector, (B, M)."""
         if self.params.fusion != "hybrid":
             return np.broadcast_to(self.worth, taste.lengths.shape).copy()

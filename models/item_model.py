@@ -207,7 +207,7 @@ class LearnedModel(ItemModel):
                     continue
                 row = self._row(item)
                 self._used_now(row)
-                content.describe(row, embedding)
+                self._touched.update(dict.fromkeys((row, *content.describe(row, embedding))))
                 self._pending.bytes += DESCRIBED_BYTES
         self.offset = offset + 1
         self.newest_ts = max(self.newest_ts, append_ts)
@@ -252,7 +252,7 @@ class LearnedModel(ItemModel):
             part.changes()
 
     def take_touched(self) -> list[int]:
-        """Return the rows learnt since the last call, each once."""
+        """Return the rows learnt or described since the last call, each once."""
         touched = list(self._touched)
         self._touched.clear()
         return touched

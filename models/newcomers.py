@@ -55,6 +55,15 @@ class Drawn(NamedTuple):
     values: Scores  # (B, n)
     propensities: Scores  # (B, n): about how likely each was among the first `places`
 
+    def first(self, n: int) -> "Drawn":
+        """Return the first n of each person that are there, closed up, padded with -1."""
+        order = np.argsort(self.rows < 0, axis=1, kind="stable")[:, :n]
+        return Drawn(
+            np.take_along_axis(self.rows, order, 1),
+            np.take_along_axis(self.values, order, 1),
+            np.take_along_axis(self.propensities, order, 1),
+        )
+
 
 class Newcomers:
     """The weights by which newcomers fit, and how often each was shown.
@@ -72,6 +81,11 @@ class Newcomers:
         self.shown: dict[int, int] = {}  # by row; newcomers only
         self._told: dict[int, None] = {}
         self._changed = False
+
+    def modality_weights(self) -> Scores:
+        """Return what a cosine of each modality adds to a fit, (M,), by itself and in the joint."""
+        worth = self._content.worth / max(float(self._content.worth.sum()), 1e-9)
+        return np.asarray(self.weights[:-1] + self.weights[-1] * worth, np.float32)
 
     def waiting(self) -> bool:
         """Return whether there are newcomers, and places for them."""

@@ -1,15 +1,15 @@
 """A profile and the item model in, a ranked list out: history, candidates, scores, list."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.arrays import missing
 from millstream.models.catalogue import Catalogue
 from millstream.models.diversity import Places, diversify
+from millstream.models.embedding import MODALITIES
 from millstream.models.event import EventWeights
 from millstream.models.fusion import Ranked
 from millstream.models.histories import Histories, Rows, Scores
@@ -19,9 +19,11 @@ from millstream.models.item_model import ItemModel
 from millstream.models.mf import Mf
 from millstream.models.newcomers import Drawn, slots
 from millstream.models.profile import Profile
+from millstream.models.speakers import Speakers
 from millstream.models.teaching import Taught
 
 SCORE_DIGITS: Final = 5
+PROPENSITY_DIGITS: Final = 3
 NOBODY: Final = np.int32(-1)
 DIVERSE_AMONG: Final = 100
 """Of so many of the best, those are listed that are best together."""
@@ -44,9 +46,10 @@ class Request(NamedTuple):
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One item of a list: the source that gave it most, and the history item that spoke for it.
+    """One item of a list: the feature that gave it most, and the history item that spoke for it.
 
-    A newcomer says how likely it was to be drawn (about); its score compares with newcomers' only.
+    Where content spoke, `modality` says in what the two are alike. A newcomer says how likely it
+    was to be drawn (about); its score compares with newcomers' only.
     """
 
     item: str
@@ -54,6 +57,7 @@ class Listed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     source: str
     because: str | None = None
     propensity: float | None = None
+    modality: str | None = None
 
 
 class Withheld(NamedTuple):
@@ -62,14 +66,6 @@ class Withheld(NamedTuple):
     ptr: npt.NDArray[np.int64]
     rows: Rows
     closed: npt.NDArray[np.bool_]
-
-
-@runtime_checkable
-class Explains(Protocol):
-    """A source that can say which item of the history spoke for another."""
-
-    def because(self, histories: Histories, listed: Rows) -> Rows:
-        """Return for each listed row (B, n) the history row that gave it most, or -1."""
 
 
 class Recommender:
@@ -90,18 +86,14 @@ class Recommender:
         """`diversity` is the strength at which items of a list must differ by factors of `mf`."""
         self.model = model
         self._names = list(model.scorer.features)
-        self._explain = [
-            ([self._names.index(name) for name in source.features], source)
-            for source in model.sources.values()
-            if isinstance(source, Explains)
-        ]
+        self._speakers = Speakers(model)
         self._weights = weights
         self._history_max = history_max
         self.length = length
         self.diversity = diversity
-        self._repeats = repeats
+        self.repeats = repeats
         self._user_key = user_key
-        self._fatigue = fatigue
+        self.fatigue = fatigue
 
     def rank(self, requests: Sequence[Request], catalogue: Catalogue) -> list[list[Listed]]:
         """Return each request's list, best first, at most `length` long; [] if nothing is known."""
@@ -185,7 +177,7 @@ class Recommender:
         for b, request in enumerate(requests):
             if len(request.profile.seen):
                 profile = request.profile
-                hashes = profile.removed_hashes() if self._repeats else profile.seen_hashes()
+                hashes = profile.removed_hashes() if self.repeats else profile.seen_hashes()
                 found[b, _among(rows.hashes[found[b]], hashes)] = -1
 
     def features(self, histories: Histories, found: Rows) -> Scores:
@@ -216,25 +208,32 @@ class Recommender:
         excluded: list[int] = []
         for request in requests:
             profile = request.profile
-            items = profile.removed() if self._repeats else profile.consumed()
+            items = profile.removed() if self.repeats else profile.consumed()
             excluded += self.model.rows.rows(items)
-            excluded += self.model.rows.rows(profile.resting(request.now_ms, self._fatigue))
+            excluded += self.model.rows.rows(profile.resting(request.now_ms, self.fatigue))
             counts.append(len(excluded))
         return np.array(counts, np.int64), np.array(excluded, np.int32)
 
     def _entries(self, histories: Histories, found: Ranked) -> list[list[Listed]]:
         strongest = found.features()
-        because = self._because(histories, found.rows, strongest)
+        said = self._speakers.of_listed(histories, found.rows, strongest)
         strangers = np.diff(histories.ptr) == 0
         strongest[strangers] = len(self._names)
         item = self.model.rows.item
         names = [*self._names, TRENDING]
         scores = np.round(found.scores.astype(np.float64), SCORE_DIGITS)
-        columns = (found.rows.tolist(), scores.tolist(), strongest.tolist(), because.tolist())
+        columns = (found.rows.tolist(), scores.tolist(), strongest.tolist(), *said.lists())
         return [
             [
-                Listed(item(row), score, names[source], item(speaker) if speaker >= 0 else None)
-                for row, score, source, speaker in zip(*entries, strict=True)
+                Listed(
+                    item(row),
+                    score,
+                    names[source],
+                    item(speaker) if speaker >= 0 else None,
+                    None,
+                    MODALITIES[modality] if modality >= 0 else None,
+                )
+                for row, score, source, speaker, modality in zip(*entries, strict=True)
                 if row >= 0
             ]
             for entries in zip(*columns, strict=True)
@@ -245,30 +244,24 @@ class Recommender:
     ) -> list[list[Listed]]:
         """Return the lists with newcomers in their places, no longer than they may be."""
         item, places = self.model.rows.item, slots(self.model.newcomers_after, self.length)
+        drawn = drawn.first(len(places))
+        said = self._speakers.of_newcomers(histories, drawn.rows)
+        values = np.round(drawn.values.astype(np.float64), SCORE_DIGITS).tolist()
+        chances = np.round(drawn.propensities.astype(np.float64), PROPENSITY_DIGITS).tolist()
+        columns = (drawn.rows.tolist(), values, chances, *said.lists())
         lists = []
-        for b, known in enumerate(entries):
-            there = np.flatnonzero(drawn.rows[b] >= 0)[: len(places)].tolist()
+        for known, *new in zip(entries, *columns, strict=True):
             merged = list(known)
-            for place, q in zip(places, there, strict=False):
-                new = Listed(
-                    item(int(drawn.rows[b, q])),
-                    round(float(drawn.values[b, q]), SCORE_DIGITS),
-                    NEW,
-                    None,
-                    round(float(drawn.propensities[b, q]), 3),
-                )
-                merged.insert(place, new)
+            for place, (row, value, chance, speaker, modality) in zip(
+                places, zip(*new, strict=True), strict=False
+            ):
+                if row < 0:
+                    break
+                because = item(speaker) if speaker >= 0 else None
+                alike = MODALITIES[modality] if modality >= 0 else None
+                merged.insert(place, Listed(item(row), value, NEW, because, chance, alike))
             lists.append(merged[: self.length])
         return lists
-
-    def _because(self, histories: Histories, rows: Rows, strongest: npt.NDArray[np.int64]) -> Rows:
-        speakers = missing(*rows.shape)
-        for features, source in self._explain:
-            mine = np.isin(strongest, features)
-            if mine.any():
-                said = source.because(histories, np.where(mine, rows, NOBODY))
-                speakers = np.where(mine, said, speakers)
-        return speakers
 
 
 def _taken(ranked: Ranked, order: Places) -> Ranked:
