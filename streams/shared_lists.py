@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from millstream.exporters.store import Store
 from millstream.models.decayed import Decayed
-from millstream.models.histories import Histories, Rows
+from millstream.models.embedding import MODALITIES
 from millstream.models.item_model import LearnedModel
 from millstream.models.pop import Pop
+from millstream.models.similar import affordable, neighbours
 from millstream.streams.catalogue_follower import CatalogueFollower
 from millstream.streams.listing import Entry, Listing, encode_listing, listing_id
 from millstream.streams.log import Log
@@ -21,6 +21,9 @@ EVERY_MS: Final = 1_000
 LIST_LENGTH: Final = 100
 NEIGHBOURS: Final = 20
 NEIGHBOURS_A_TICK: Final = 200
+BY_BEHAVIOUR: Final = "co"
+BY_CONTENT: Final = "content"
+"""What is said of a neighbour: that people met both, or that both are alike."""
 
 
 class SharedLists:
@@ -66,7 +69,7 @@ class SharedLists:
             self._write_heads(model, now_ms)
             self._written = model.offset
         self.changed(model.take_touched())
-        rows = list(self._changed)[:NEIGHBOURS_A_TICK]
+        rows = affordable(model, self._changed, NEIGHBOURS_A_TICK)
         for row in rows:
             del self._changed[row]
         self._write_neighbours(model, [r for r in rows if model.rows.item(r)], now_ms)
@@ -100,38 +103,23 @@ class SharedLists:
         self._patience.call(lambda: self._store.write_shared(name, value))  # type: ignore[arg-type]
 
     def _write_neighbours(self, model: LearnedModel, rows: Sequence[int], now_ms: int) -> None:
-        source = model.sources.get("pairs")
-        if source is None or not rows:
+        if not rows:
             return
-        alone = _alone(rows, now_ms)
-        found: Rows = source.retrieve(alone, NEIGHBOURS + 1)
-        scores = source.score(alone, found)[0]
+        closed = self._catalogue.catalogue.closed_rows(model.rows, model.rows.changes, now_ms)
+        item = model.rows.item
         similar = {}
-        for row, others, worth in zip(rows, found.tolist(), scores.tolist(), strict=True):
+        for row, found in zip(
+            rows, neighbours(model, rows, closed, now_ms, NEIGHBOURS), strict=True
+        ):
             entries = [
-                Entry(item, round(score, 5), "co")
-                for other, score in zip(others, worth, strict=True)
-                if other >= 0
-                and other != row
-                and (item := model.rows.item(other))
-                and self._shown(item, now_ms)
+                Entry(item(other), round(score, 5), BY_BEHAVIOUR)
+                if modality < 0
+                else Entry(item(other), round(score, 5), BY_CONTENT, modality=MODALITIES[modality])
+                for other, score, modality in found
+                if item(other)
             ]
-            entries.sort(key=lambda entry: -entry.score)  # proposals by rules stand in between
-            similar[model.rows.item(row)] = msgspec.json.encode({"items": entries[:NEIGHBOURS]})
+            similar[item(row)] = msgspec.json.encode({"items": entries})
         self._patience.call(lambda: self._store.write_similar(similar))
 
     def _shown(self, item: str, now_ms: int) -> bool:
         return self._catalogue.catalogue.shown(item, now_ms)
-
-
-def _alone(rows: Sequence[int], now_ms: int) -> Histories:
-    """Return histories that hold one item each."""
-    n = len(rows)
-    return Histories(
-        np.arange(n + 1, dtype=np.int64),
-        np.array(rows, np.int32),
-        np.ones(n, np.float32),
-        np.full(n, now_ms, np.int64),
-        np.full(n, now_ms, np.int64),
-        np.zeros(n, np.uint64),
-    )

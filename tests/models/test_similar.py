@@ -1,0 +1,153 @@
+"""An item's neighbours: by behaviour, and while few have met it by content."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from tests.models.test_speakers import NOW, part
+
+from millstream.models import similar
+from millstream.models.alike import alike, likeness
+from millstream.models.content import Content
+from millstream.models.embedding import MODALITIES, Embedding
+from millstream.models.fusion import FusionParams
+from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
+from millstream.models.item_model import LearnedModel
+from millstream.models.registry import new_source, params_type
+from millstream.models.similar import affordable, neighbours
+
+IMAGE = MODALITIES.index("image")
+OPEN = np.zeros(0, np.bool_)
+
+
+def new_model() -> LearnedModel:
+    sources = [(new_source(n, params_type(n)(), 3), 9) for n in ("pairs", "pop", "content")]
+    return LearnedModel(sources, FusionParams(), 1000, 3)
+
+
+def content_in(model: LearnedModel) -> Content:
+    assert model.content is not None
+    return model.content
+
+
+def look(model: LearnedModel, looks: dict[str, Sequence[int]]) -> None:
+    """Give items a row and these codes of a picture."""
+    for item in looks:  # what describes them makes rows; their codes are then put by hand
+        model.describe(model.offset, [(item, Embedding({"image": part(1.0, 2.0)}))], 0)
+    vectors = content_in(model).vectors
+    for item, code in looks.items():
+        row = model.rows.row(item)
+        vectors.codes[row], vectors.scales[row] = 0, 0.0
+        vectors.codes[row, IMAGE, : len(code)] = code
+        vectors.scales[row, IMAGE] = 1 / np.linalg.norm(code)
+
+
+def meet(model: LearnedModel, one: str, other: str) -> None:
+    """Let somebody meet one item and then the other."""
+    offset = model.offset
+    first = Interaction(0, 0, 2 * offset, 7, offset, one, 1.0, NOW, [], [], [])
+    then = Interaction(0, 0, 2 * offset + 1, 7, -1 - offset, other, 1.0, NOW, [one], [1.0], [0])
+    model.fold(offset, InteractionBatch(FORMAT, ["t"], [first, then]), NOW)
+
+
+def named(model: LearnedModel, item: str, most: int = 5) -> list[tuple[str, float, int]]:
+    (found,) = neighbours(model, [model.rows.row(item)], OPEN, NOW, most)
+    return [(model.rows.item(row), round(score, 4), modality) for row, score, modality in found]
+
+
+def test_a_new_item_has_neighbours_by_what_it_looks_like_alone() -> None:
+    model = new_model()
+    look(model, {"a": [100, 0], "b": [80, 60], "c": [60, 80], "d": [-100, 0]})
+    assert named(model, "a") == [("b", 0.8, IMAGE), ("c", 0.6, IMAGE)]
+    assert named(model, "a", most=1) == [("b", 0.8, IMAGE)]
+
+
+def test_behaviour_counts_more_the_more_often_an_item_was_met() -> None:
+    model = new_model()
+    look(model, {"a": [100, 0], "b": [80, 60], "c": [0, 100]})
+    for _ in range(10):
+        meet(model, "a", "c")
+    # a was met ten times, always with c: half of a cosine of 1, and half of what b looks like.
+    found = named(model, "a")
+    assert [(item, modality) for item, _, modality in found] == [("c", -1), ("b", IMAGE)]
+    assert [score for _, score, _ in found] == pytest.approx([0.5, 0.4], abs=0.02)
+
+
+def test_items_that_are_not_described_go_by_behaviour_alone() -> None:
+    model = new_model()
+    look(model, {"x": [100, 0]})
+    meet(model, "a", "b")
+    assert named(model, "a") == [("b", 1.0, -1)]
+    assert named(model, "x") == []
+
+
+def test_neither_the_item_itself_nor_what_is_closed_is_a_neighbour() -> None:
+    model = new_model()
+    look(model, {name: [100, n] for n, name in enumerate("abcdef")})
+    meet(model, "a", "b")
+    closed = np.zeros(len(model.rows), np.bool_)
+    closed[model.rows.rows(["b", "d"])] = True
+    (found,) = neighbours(model, [model.rows.row("a")], closed, NOW, 9)
+    assert {model.rows.item(row) for row, _, _ in found} == {"c", "e", "f"}
+
+
+def test_neighbours_do_not_depend_on_who_else_is_asked_for() -> None:
+    model = new_model()
+    chance = np.random.default_rng(4)
+    look(model, {f"m{n}": chance.integers(-100, 100, 8).tolist() for n in range(40)})
+    for one, other in chance.integers(0, 40, (60, 2)).tolist():
+        meet(model, f"m{one}", f"m{other}")
+    together = neighbours(model, list(range(40)), OPEN, NOW, 6)
+    for row in range(40):
+        assert neighbours(model, [row], OPEN, NOW, 6) == [together[row]]
+        assert len({one.row for one in together[row]}) == len(together[row])
+        scores = [one.score for one in together[row]]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_a_scan_finds_what_comparing_with_each_finds() -> None:
+    model = new_model()
+    chance = np.random.default_rng(5)
+    look(model, {f"m{n}": chance.integers(-100, 100, 8).tolist() for n in range(50)})
+    content, asked = content_in(model), np.arange(50, dtype=np.int32)
+    pool = np.arange(0, 50, 2, dtype=np.int32)
+    top = alike(content, asked, pool, 4)
+    codes = content.vectors.codes[:50, IMAGE].astype(np.float64)
+    codes /= np.linalg.norm(codes, axis=1, keepdims=True)
+    cosines = codes @ codes[pool].T
+    assert np.array_equal(top, pool[np.argsort(-cosines, axis=1)[:, :4]])
+    like, modalities = likeness(content, asked, np.tile(pool, (50, 1)))
+    assert like == pytest.approx(np.maximum(cosines, 0.0), abs=1e-5)
+    assert np.array_equal(modalities, np.where(like > 0, IMAGE, -1))
+
+
+def test_so_many_are_taken_as_can_be_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = new_model()
+    look(model, {f"m{n}": [100, n] for n in range(10)})
+    everything = range(10)
+    assert affordable(model, everything, 200) == list(everything)
+    assert affordable(model, everything, 4) == [0, 1, 2, 3]
+    monkeypatch.setattr(similar, "PAIRS_A_CALL", 30)
+    assert affordable(model, everything, 200) == [0, 1, 2]
+    monkeypatch.setattr(similar, "PAIRS_A_CALL", 1)
+    assert affordable(model, everything, 200) == [0]
+    content_in(model).counts[:5] = similar.SCANNED_BELOW  # these cost no scan
+    assert affordable(model, everything, 200) == [0, 1, 2, 3, 4, 5]
+    assert affordable(model, [], 200) == []
+
+
+def test_of_too_many_items_a_bounded_number_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = new_model()
+    look(model, {f"m{n}": [100, n] for n in range(10)})
+    monkeypatch.setattr(similar, "POOL_MAX", 4)
+    assert [item for item, _, _ in named(model, "m1", most=9)] == ["m0", "m3", "m6", "m9"]
+
+
+def test_what_is_described_is_touched_and_so_is_what_is_encoded_anew() -> None:
+    model = new_model()
+    chance = np.random.default_rng(6)
+    for n in range(4):
+        vector = part(*chance.normal(0, 1, 8))
+        model.describe(n, [(f"m{n}", Embedding({"image": vector}))], 0)
+        # Axes are fitted anew at 1, 2 and 4 vectors: then all have new codes.
+        assert sorted(model.take_touched()) == ([2] if n == 2 else list(range(n + 1)))
