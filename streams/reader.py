@@ -8,6 +8,7 @@ import msgspec
 from millstream.exporters.keys import Shared
 from millstream.exporters.store import Store
 from millstream.streams.errors import FoundWrong
+from millstream.streams.explained import in_words
 from millstream.streams.listing import Listing, decode_listing
 
 FALLBACKS: Final[tuple[Shared, ...]] = ("trending", "popular", "new")
@@ -22,6 +23,12 @@ class ShownEntry(msgspec.Struct, frozen=True):
     source: str
     because: str | None = None
     because_title: str = ""
+    modality: str | None = None
+
+    def why(self) -> str:
+        """Return why it is listed, in words."""
+        because = None if self.because is None else self.because_title or self.because
+        return in_words(self.source, self.modality, because)
 
 
 class ShownList(msgspec.Struct, frozen=True):
@@ -97,6 +104,7 @@ def _shown(
                 e.source,
                 e.because,
                 named.get(e.because or "", ""),
+                e.modality,
             )
             for e in kept
         ],

@@ -142,7 +142,7 @@ def _picture(world: World, shown: list[str], last: "deque[Answered]", rate: floa
             [
                 Text.assemble(
                     entry.title or entry.item,
-                    (f"  {entry.source} {entry.because_title or ''}", "dim"),
+                    (f"  {entry.why()}", "dim"),
                 )
                 for entry in entries
             ]

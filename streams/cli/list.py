@@ -60,9 +60,6 @@ def list_table(shown: ShownList) -> Group:
     table.add_column("why", overflow="fold")
     table.add_column("score", justify="right")
     for place, entry in enumerate(shown.items, 1):
-        why = entry.source
-        if entry.because is not None:
-            why += f", after {entry.because_title or entry.because}"
-        cells = (str(place), entry.item, entry.title, why, f"{entry.score:.3f}")
+        cells = (str(place), entry.item, entry.title, entry.why(), f"{entry.score:.3f}")
         table.add_row(*(Text(cell) for cell in cells))
     return Group(Text(heading), table)

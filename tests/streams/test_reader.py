@@ -6,7 +6,7 @@ import pytest
 from millstream.exporters.memory_store import MemoryStore
 from millstream.exporters.store import UserWrite
 from millstream.streams.errors import FoundWrong
-from millstream.streams.listing import Entry, Listing, encode_listing
+from millstream.streams.listing import Entry, Listing, decode_listing, encode_listing
 from millstream.streams.reader import ShownEntry, read_list
 
 
@@ -59,3 +59,27 @@ def test_what_is_no_list_is_said(store: MemoryStore) -> None:
     store.write_shared("trending", b"rubbish")
     with pytest.raises(FoundWrong, match="what is stored for trending is no list"):
         read_list(store, "x")
+
+
+def test_why_an_entry_is_listed_is_said_in_words() -> None:
+    def said(source: str, modality: str | None = None, because: str | None = "c") -> str:
+        return ShownEntry("a", "", 1.0, source, because, "C! {x}", modality).why()
+
+    assert said("image", "image") == "looks like C! {x}"
+    assert said("spread", "numbers") == "about the same year or price as C! {x}"
+    assert said("new", "audio") == "new, sounds like C! {x}"
+    assert said("new", None, None) == "new"
+    assert said("co_long") == "people who took C! {x} took it"
+    assert said("sr") == "people took it after C! {x}"
+    assert said("mf", None, None) == "people like you took it"
+    assert said("a_source_to_come") == "a_source_to_come, after C! {x}"
+
+
+def test_a_list_with_a_modality_is_stored_and_read_as_it_was(store: MemoryStore) -> None:
+    entries = [Entry("a", 1.0, "new", "c", 0.25, "text"), Entry("b", 0.5, "pop")]
+    value = encode_listing(Listing("l-2", "v", 7, {}, 5, "9f3c", [], entries))
+    assert b'"modality":"text"' in value
+    assert value.count(b"modality") == 1
+    assert list(decode_listing(value).items) == entries
+    store.write_users([UserWrite("v", b"", b"12345678-", value)])
+    assert [entry.modality for entry in read_list(store, "v").items] == ["text", None]
