@@ -6,6 +6,12 @@ import random
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+from tests.models.test_speakers import part
+
+from millstream.models.embedding import Embedding
+from millstream.streams.assembly import new_learned_model
+from millstream.streams.shared_lists import SharedLists
 
 if TYPE_CHECKING:
     from tests.streams.conftest import System
@@ -45,3 +51,24 @@ def test_neighbours_are_best_first_and_never_hidden_or_the_item_itself(system: S
         assert scores == sorted(scores, reverse=True)  # type: ignore[type-var]
         assert not {"m3", f"m{n}"} & {one["item"] for one in found}
     assert several > 5
+
+
+def test_an_item_that_nobody_has_met_has_neighbours_when_it_is_described(system: System) -> None:
+    model = new_learned_model(system.settings)
+    shared = SharedLists(system.settings, system.log, system.store, system.patience(), system.clock)
+    shared.open()
+    system.item("gone", hidden=True)
+    chance = np.random.default_rng(3)
+    for n, name in enumerate(("round", "rounder", "gone", *(f"other{n}" for n in range(12)))):
+        look = chance.normal(0, 0.2 if n < 3 else 1.0, 16) + (n < 3) * 3.0 * np.eye(16)[0]
+        model.describe(n, [(name, Embedding({"image": part(*look)}))], 0)
+    shared.tick(model)
+    found = neighbours(system, "round")
+    assert (found[0]["item"], found[0]["source"], found[0]["modality"]) == (
+        "rounder",
+        "content",
+        "image",
+    )
+    assert "gone" not in {one["item"] for one in found}
+    assert model.take_touched() == []
+    shared.close()
