@@ -4,13 +4,14 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import click
 import pytest
 
 from millstream.exporters.metric_names import METRICS
 from millstream.models.event import EVENT_TYPES, MERGE, EventWeights
+from millstream.models.why import Verdict
 from millstream.streams.audit import Audit
 from millstream.streams.cli import cli
 from millstream.streams.decode import REASONS
@@ -18,6 +19,7 @@ from millstream.streams.item_message import ItemWire
 from millstream.streams.loaders.registry import DATASETS
 from millstream.streams.media import MEDIA_REASONS
 from millstream.streams.settings_reader import setting_types
+from millstream.streams.why import SAID
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -147,6 +149,13 @@ def test_the_page_on_items_has_every_field_in_order() -> None:
 def test_the_page_on_items_has_every_reason_in_order() -> None:
     rows = table(ROOT / "docs/items.md", "media reason")
     assert tuple(cells[0].strip("`") for cells in rows) == MEDIA_REASONS
+
+
+def test_the_page_on_why_has_every_verdict() -> None:
+    cells = [row[0] for row in table(ROOT / "docs/why.md", "verdict")]
+    named = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == sorted(get_args(Verdict))
+    assert set(SAID) == set(named)
 
 
 def test_the_page_on_operations_explains_every_field_of_an_audit() -> None:

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "items": "Publish a catalogue.",
     "list": "Show a person's list.",
     "watch": "Show a person's list as it changes.",
+    "why": "Say why an item is in a person's list, or why not.",
     "evaluate": "Measure the ranking on a data set, event by event.",
     "tune": "Search settings on part of a data set, judge them on the rest.",
     "audit": "Hold what Redis and the topics hold against a fold of the log.",

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.streams.conftest import Clock, System
 
 from millstream.exporters.store import Store, UserWrite
 from millstream.models.event import Event
@@ -192,6 +193,44 @@ def test_a_list_is_watched_for_a_while(settings: Settings, answer: Run) -> None:
         store.close()
     assert watched["changes"] == 0
     assert [entry["item"] for entry in watched["list"]["items"]] == ["1"]
+
+
+def test_why_says_why_an_item_is_listed_and_why_not(
+    settings: Settings, answer: Run, capsys: pytest.CaptureFixture[str], warm: None
+) -> None:
+    log, store = open_log(settings), open_store(settings)
+    try:
+        system = System(settings, log, store, Clock())
+        for n in range(40):
+            system.event(f"u{n % 4}", f"m{n // 4 + n % 4}")
+        system.event("ann", "m3")
+        system.item("m5", title="A [bold] lamp", hidden=True)
+        system.work()
+        system.encode().apply(system.records("items"))
+        (first, *_) = system.listed("ann")
+    finally:
+        store.close()
+        log.close()
+    listed = answer("why", "ann", first)
+    assert (listed["why"]["verdict"], listed["why"]["place"]) == ("listed", 1)
+    assert (listed["known"], listed["stored_place"]) == (True, 1)
+    assert listed["sentence"] == f"{first} is number 1 of 20: people took it after m3"
+    hidden = answer("why", "ann", "m5", code=1)
+    assert (hidden["why"]["verdict"], hidden["sentence"]) == (
+        "hidden",
+        "A [bold] lamp is hidden in the catalogue, so it is shown to nobody",
+    )
+    assert answer("why", "ann", "m3", code=1)["why"]["verdict"] == "met"
+    assert answer("why", "ann", "m99", code=1)["why"]["verdict"] == "unknown"
+    assert not answer("why", "nobody", first)["known"]
+    assert "no item id" in answer("why", "ann", "", code=2)["error"]
+    assert (
+        "redis" in answer("why", "ann", first, "--redis", "redis://127.0.0.1:1/0", code=3)["error"]
+    )
+    assert run(["why", "ann", first]) == 0
+    shown = capsys.readouterr().out
+    assert "co_short" in shown
+    assert "(number 1)" in shown
 
 
 def test_data_sets_are_listed(settings: Settings, answer: Run) -> None:
