@@ -1,24 +1,52 @@
 """Items that look, read or sound like one another: an exact scan over short codes."""
 
+from typing import Final
+
 import numpy as np
 
 from millstream.models.arrays import missing
 from millstream.models.content import Content
-from millstream.models.content_kernels import NONE, cosines, joined
+from millstream.models.content_kernels import NONE, TINY, cosines, joined
 from millstream.models.histories import Rows, Scores
 from millstream.models.jit import kernel
-from millstream.models.select import best
 from millstream.models.space import Codes, Floats
+
+BLOCK: Final = 4096
+"""So many rows are made floats at once: 5 MB."""
 
 
 def alike(content: Content, asked: Rows, pool: Rows, k: int) -> Rows:
     """Return the k rows of the pool that each asked row (A,) is nearest to, (A, k), best first.
 
-    By the cosine of joint vectors; padded with -1. Costs A x len(pool).
+    By the cosine of joint vectors; padded with -1. Costs A x len(pool), as matrix products: a
+    loop over codes took three times as long.
     """
-    top, vectors = missing(len(asked), k), content.vectors
-    _alike(vectors.codes, vectors.scales, content.worth, asked, pool, top)
+    top = missing(len(asked), k)
+    if not len(asked) or not len(pool):
+        return top
+    mine, has = _weighed(content, asked)
+    joint = np.empty((len(asked), len(pool)), np.float32)
+    for start in range(0, len(pool), BLOCK):
+        theirs, have = _weighed(content, pool[start : start + BLOCK])
+        mass = has @ have.T  # what the modalities that both have are worth
+        near = (mine @ theirs.T) / np.maximum(mass, TINY)
+        joint[:, start : start + BLOCK] = np.where(mass > 0.0, near, NONE)
+    many = min(k, len(pool))
+    at = np.sort(np.argpartition(-joint, many - 1, axis=1)[:, :many], axis=1)
+    found = np.take_along_axis(joint, at, 1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    rows = np.where(found > NONE, pool[at], np.int32(-1))
+    top[:, :many] = np.take_along_axis(rows, order, 1)
     return top
+
+
+def _weighed(content: Content, rows: Rows) -> tuple[Floats, Floats]:
+    """Return joint vectors (N, M x D) and what is there (N, M), by the roots of the worths."""
+    root = np.sqrt(content.worth)
+    scales = content.vectors.scales[rows]
+    vectors = content.vectors.codes[rows] * (scales * root)[:, :, None]
+    there = np.asarray((scales > 0.0) * root, np.float32)
+    return np.asarray(vectors.reshape(len(rows), -1), np.float32), there
 
 
 def likeness(content: Content, asked: Rows, others: Rows) -> tuple[Scores, Rows]:
@@ -30,22 +58,6 @@ def likeness(content: Content, asked: Rows, others: Rows) -> tuple[Scores, Rows]
     vectors = content.vectors
     _likeness(vectors.codes, vectors.scales, content.worth, asked, others, out, modalities)
     return out, modalities
-
-
-@kernel
-def _alike(codes: Codes, scales: Floats, worth: Floats, asked: Rows, pool: Rows, top: Rows) -> None:
-    cosine = np.empty((len(worth), len(pool)), np.float32)
-    joint, kept = np.empty(len(pool), np.float32), np.empty(top.shape[1], np.float32)
-    for a in range(len(asked)):
-        row = asked[a]
-        if row < 0 or row >= len(scales) or scales[row].max() <= 0.0:
-            continue
-        cosines(codes, scales, codes[row], scales[row], pool, cosine)
-        joined(cosine, worth, joint)
-        found = best(joint, pool, len(pool), kept, top[a])
-        for q in range(found):
-            if kept[q] <= NONE:
-                top[a, q] = -1
 
 
 @kernel

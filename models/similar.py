@@ -27,8 +27,8 @@ SCANNED_BELOW: Final = 100
 """Items met more often get content's word on behaviour's neighbours, but no scan for others."""
 POOL_MAX: Final = 50_000
 """Of more described items every n-th is scanned."""
-PAIRS_A_CALL: Final = 2_000_000
-"""Pairs of items that one call scans, a tenth of a second's work or so."""
+PAIRS_A_CALL: Final = 500_000
+"""Pairs of items that one call scans: about .1 s of a busy core, every second at most."""
 
 
 class Neighbour(NamedTuple):
