@@ -4,7 +4,7 @@ Each call makes a new, empty source with the same settings and seed; its bounds 
 3,000 interactions of 300 users reach them. A broken promise is an AssertionError that says which.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -17,18 +17,21 @@ from millstream.models.samples import (
     DEPTH,
     ITEMS,
     USERS,
+    describe,
+    embedding_of,
     everything,
     histories_of,
+    learn,
     no_histories,
+    scored,
     some_histories,
     step_of,
     steps,
+    taught,
 )
-from millstream.models.source import Arrays, Source
+from millstream.models.source import Arrays, Derives, Describes, Source
 
 Maker = Callable[[], Source]
-CUT: Final = 7
-"""Steps given at once; no multiple of it is, so that the last part is a shorter one."""
 SMALL: Final[dict[str, object]] = {
     "factors": 8,
     "half_life": 3.0,
@@ -38,6 +41,8 @@ SMALL: Final[dict[str, object]] = {
     "trending_half_life": 1.0,
     "users_max": 64,
     "width": 8,
+    "young": 25,
+    "young_max": 16,
 }
 """What params of these names are while a source is checked, whichever source has them."""
 
@@ -60,7 +65,7 @@ def reading_changes_no_byte(make: Maker) -> None:
     histories = some_histories(30)
     for _ in range(3):
         source.retrieve(histories, 10)
-        source.score(histories, everything(30, ITEMS + 20))
+        scored(source, histories, everything(30, ITEMS + 20))
         source.read_arrays()
     _hold(_bytes(source.arrays()) == before, "reading changes state")
 
@@ -68,12 +73,13 @@ def reading_changes_no_byte(make: Maker) -> None:
 def equal_events_give_equal_state(make: Maker) -> None:
     """Two sources of one seed end in the same bytes, however often the first was read."""
     one, other = make(), make()
-    one.grow(ITEMS)
+    for each in (one, other):
+        each.grow(ITEMS)
+        describe(each, range(ITEMS))
     for step in steps(500):
         one.learn(Steps.of([step]))
-        one.score(some_histories(2), everything(2))
-    other.grow(ITEMS)
-    _learn(other, steps(500))
+        scored(one, some_histories(2), everything(2))
+    learn(other, steps(500))
     _hold(_bytes(one.arrays()) == _bytes(other.arrays()), "equal events give unequal state")
 
 
@@ -81,9 +87,12 @@ def memory_is_bounded(make: Maker) -> None:
     """Ever more interactions of ever new users and the same items add no byte."""
     source = make()
     source.grow(ITEMS)
-    _learn(source, steps(3_000))
+    describe(source, range(ITEMS))
+    describe(source, range(10), "12")
+    learn(source, steps(3_000))
     before = _size(source.arrays())
-    _learn(source, steps(3_000, seed=1, users=100 * USERS))
+    describe(source, range(ITEMS))
+    learn(source, steps(3_000, seed=1, users=100 * USERS))
     _hold(_size(source.arrays()) <= before, "memory grows with interactions or users")
 
 
@@ -94,7 +103,8 @@ def save_and_load_round_trip(make: Maker) -> None:
     _hold(_bytes(loaded.arrays()) == _bytes(source.arrays()), "a loaded source differs")
     for each in (source, loaded):
         each.grow(ITEMS + 5)
-        _learn(each, steps(300, seed=3, items=ITEMS + 5))
+        describe(each, range(ITEMS + 5), "12")
+        learn(each, steps(300, seed=3, items=ITEMS + 5))
     _hold(_bytes(loaded.arrays()) == _bytes(source.arrays()), "a loaded source learns otherwise")
 
 
@@ -104,7 +114,8 @@ def loading_copies(make: Maker) -> None:
     given = {name: array.copy() for name, array in source.arrays().items()}
     before = _bytes(given)
     loaded.load(given)
-    _learn(loaded, steps(100, seed=4))
+    describe(loaded, range(ITEMS), "12")
+    learn(loaded, steps(100, seed=4))
     _hold(_bytes(given) == before, "a loaded source writes into what it was given")
 
 
@@ -133,6 +144,7 @@ def scores_are_finite(make: Maker) -> None:
     """However light, heavy or repeated the interactions."""
     source = make()
     source.grow(ITEMS)
+    describe(source, range(ITEMS))
     for n, step in enumerate(steps(2_000)):
         weight = float(np.float32((1e-6, 1.0, 1e3)[n % 3]))
         again = np.concatenate((np.array([step.row], np.int32), step.history))[:DEPTH]
@@ -141,17 +153,23 @@ def scores_are_finite(make: Maker) -> None:
         source.learn(
             Steps.of([Step(step.row, weight, step.ts_ms, step.user, again, weights, ages)])
         )
-    scores = source.score(some_histories(50), everything(50))
+    scores = scored(source, some_histories(50), everything(50))
     _hold(bool(np.isfinite(scores).all()), "a score is not finite")
     for name, array in source.arrays().items():
         _hold(bool(np.isfinite(array.astype(np.float64)).all()), f"{name} is not finite")
 
 
 def learning_lifts_what_was_learnt(make: Maker) -> None:
-    """By a source's first feature: of two items, the one that often followed scores higher."""
+    """By a source's first feature: of two items, the one that often followed scores higher.
+
+    To a source that is told what items look like it looks like what it followed.
+    """
     source = make()
     source.grow(ITEMS)
     before = source.score(histories_of([[0]]), np.array([[1, 2]], np.int32))[0, 0]
+    if isinstance(source, Describes):
+        for row in range(ITEMS):
+            source.describe(row, embedding_of(row, int(row > 1)))
     for n in range(200):
         user = n // 10 % 10 + 1  # each now and then takes the other
         source.learn(Steps.of([step_of(0, [], user)]))
@@ -164,7 +182,7 @@ def learning_lifts_what_was_learnt(make: Maker) -> None:
 def every_feature_tells_items_apart(make: Maker) -> None:
     """Each feature scores some candidates of somebody unlike the others."""
     source = taught(make())
-    scores = source.score(some_histories(20), everything(20))
+    scores = scored(source, some_histories(20), everything(20))
     for name, feature in zip(source.features, scores, strict=True):
         _hold(bool((feature != feature[:, :1]).any()), f"{name} is the same for all items")
 
@@ -182,16 +200,21 @@ def a_replica_equals_the_learner(make: Maker) -> None:
         if len(gone):
             learner.forget(gone)
         learner.grow(rows)
-        _learn(learner, taken)
+        describe(learner, range(frame, rows, 2))
+        learn(learner, taken)
+        describe(learner, range(rows if frame > 2 else rows // 3), "12")
         changes = learner.changes()
         if len(gone):
             replica.forget(gone)
         replica.grow(rows)
         if replica.learns_from_steps:
-            _learn(replica, taken)
-            _hold(not changes, "a source that learns from steps has changes too")
+            learn(replica, taken)
+            told = isinstance(replica, Describes)
+            _hold(told or not changes, "a source that learns from steps has changes too")
         if changes:
             replica.apply({name: array.copy() for name, array in changes.items()})
+        both = [source.retrieve(some_histories(9), 9).tobytes() for source in (learner, replica)]
+        _hold(both[0] == both[1], f"a replica proposes otherwise after frame {frame}")
         equal = _bytes(learner.read_arrays()) == _bytes(replica.read_arrays())
         _hold(equal, f"a replica differs after frame {frame}")
     _hold(not learner.changes(), "changes are given twice")
@@ -204,20 +227,23 @@ def a_replica_equals_the_learner(make: Maker) -> None:
 
 
 def a_batch_changes_no_result(make: Maker) -> None:
-    """Alone or among others, with more or fewer candidates: the same scores bit for bit."""
+    """Alone or among others, with more or fewer candidates: the same scores bit for bit.
+
+    A source that derives may say how candidates stand among each other.
+    """
     source = taught(make())
     histories, candidates = some_histories(20), everything(20)
-    scores = source.score(histories, candidates)
+    scores = scored(source, histories, candidates)
     found = source.retrieve(histories, 15)
     for b in range(20):
         alone = one_of(histories, b)
         _hold(
-            source.score(alone, candidates[b : b + 1]).tobytes() == scores[:, b].tobytes(),
+            scored(source, alone, candidates[b : b + 1]).tobytes() == scores[:, b].tobytes(),
             "a score depends on who shares the batch",
         )
-        fewer = source.score(alone, candidates[b : b + 1, ::-3])
+        fewer = scored(source, alone, candidates[b : b + 1, ::-3])
         _hold(
-            fewer.tobytes() == scores[:, b, ::-3].tobytes(),
+            isinstance(source, Derives) or fewer.tobytes() == scores[:, b, ::-3].tobytes(),
             "a score depends on the other candidates",
         )
         _hold(
@@ -256,7 +282,7 @@ def what_is_forgotten_is_gone(make: Maker) -> None:
         if len(array) == ITEMS and array.shape == never.shape:
             same = array[gone].tobytes() == never[gone].tobytes()
             _hold(same, f"{name} still knows a forgotten row")
-    _learn(source, steps(300, seed=6))
+    learn(source, steps(300, seed=6))
     _hold(
         bool(np.isfinite(source.score(some_histories(9), everything(9))).all()),
         "a row given to another item does not learn",
@@ -278,19 +304,6 @@ CHECKS: Final = (
     proposals_are_distinct_and_known,
     what_is_forgotten_is_gone,
 )
-
-
-def taught(source: Source) -> Source:
-    """Return a source that has learnt 1,000 steps over ITEMS rows."""
-    source.grow(ITEMS)
-    _learn(source, steps(1_000))
-    return source
-
-
-def _learn(source: Source, taken: Iterable[Step]) -> None:
-    taken = list(taken)
-    for start in range(0, len(taken), CUT):
-        source.learn(Steps.of(taken[start : start + CUT]))
 
 
 def _bytes(arrays: Arrays) -> dict[str, tuple[str, tuple[int, ...], bytes]]:

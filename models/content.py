@@ -165,7 +165,7 @@ class Content:
     def score_after(self, histories: Histories, candidates: Rows, needed: Scores) -> Scores:
         """Return each feature of each candidate (F, B, C), finite; `needed` is `co`, (1, B, C)."""
         out = np.zeros((len(self.features), *candidates.shape), np.float32)
-        if not self.vectors.rows or not self.vectors.scales.any():
+        if not self.vectors.any or not candidates.size:
             return out
         taste = self.tastes(histories)
         spread = Taste(len(histories))
@@ -201,15 +201,13 @@ class Content:
         return out
 
     def bonus(self, candidates: Rows) -> Scores | None:
-        """Return what young items among the candidates (B, C) get on top; None where none does.
+        """Return what young items that are described get on top, (B, C); None where none does.
 
         What few have met is known less well than it is good: optimism, as bandits have it.
         """
         if not self.params.young_bonus or not len(self.young.rows()):
             return None
-        counts = self.counts[candidates]
-        young = (candidates >= 0) & (counts > 0) & (counts <= self.params.young)
-        return young * np.float32(self.params.young_bonus)
+        return self.young.among(candidates) * np.float32(self.params.young_bonus)
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return codes, scales and counts."""
@@ -223,9 +221,10 @@ class Content:
         """Replace the state; from `read_arrays` alone a replica's."""
         self.vectors.load(arrays)
         self.counts = np.array(arrays["counts"], np.int32)
-        self.young, self.unmet = Pool(self.params.young_max), Pool(self.params.young_max)
-        for row in range(self.vectors.rows):
-            self._place(row)
+        described, most = self.vectors.described(), self.params.young_max
+        few = (self.counts > 0) & (self.counts <= self.params.young)
+        self.young = Pool(most, described & few)
+        self.unmet = Pool(most, described & (self.counts == 0))
 
     def attention(self, taste: Taste) -> Floats:
         """Return what each modality counts in each person's joint vector, (B, M)."""

@@ -15,6 +15,8 @@ NEVER: Final = np.float32(-1e30)
 TINY: Final = np.float32(1e-9)
 NONE: Final = np.float32(-2.0)
 """Stands for the cosine of what is not there."""
+ALIKE: Final = np.float32(1e-5)
+"""Scores that deviate less are all the same but for rounding: nobody stands out among them."""
 
 
 @kernel
@@ -152,6 +154,12 @@ def near(
         best(joint, pool, len(pool), kept, top[b])
 
 
+@kernel
+def one_over(deviation: np.float32) -> np.float32:
+    """Return what makes a z-score of a difference from the mean; 0 where all are alike."""
+    return np.float32(1.0) / deviation if deviation > ALIKE else np.float32(0.0)
+
+
 @loose_kernel
 def standings(
     codes: Codes,
@@ -176,7 +184,7 @@ def standings(
         for q in range(n):
             row[q] -= mean
             square += row[q] * row[q]
-        inverse = np.float32(1.0) / (np.float32(np.sqrt(square / np.float32(n))) + TINY)
+        inverse = one_over(np.float32(np.sqrt(square / np.float32(n))))
         for q in range(n):
             row[q] *= inverse
 
@@ -230,7 +238,7 @@ def apart(scores: Floats, rows: Rows, counts: Rows, young: int, out: Floats) -> 
     for q in range(len(rows)):
         if rows[q] >= 0:
             square += (scores[q] - mean) * (scores[q] - mean)
-    inverse = np.float32(1.0) / (np.float32(np.sqrt(square / np.float32(max(n, 1)))) + TINY)
+    inverse = one_over(np.float32(np.sqrt(square / np.float32(max(n, 1)))))
     for q in range(len(rows)):
         fresh = 0 <= rows[q] < len(counts) and counts[rows[q]] <= young
         out[q] = (scores[q] - mean) * inverse if fresh else np.float32(0.0)

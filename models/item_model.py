@@ -318,7 +318,10 @@ class LearnedModel(ItemModel):
         return row
 
     def _make_room(self, items: int) -> None:
-        """Give up the least recently used rows before a record that may bring `items` new ones."""
+        """Give up the least recently used rows before a record that may bring `items` new ones.
+
+        Those that nobody has met go first: a large catalogue must not push out what was learnt.
+        """
         lacking = items - self.rows.room()
         if lacking <= 0:
             return
@@ -326,7 +329,9 @@ class LearnedModel(ItemModel):
             raise FrameRefused("rows can only be given up at a frame's start; emit the frame first")
         most = max(lacking, int(self.rows.most * FREED_SHARE))
         in_use = np.array([row for row, item in enumerate(self.rows.ids()) if item], np.int32)
-        oldest = in_use[np.argsort(self._used[in_use], kind="stable")][:most]
+        content = self.content
+        met = np.ones(len(in_use)) if content is None else content.counts[in_use] > 0
+        oldest = in_use[np.lexsort((self._used[in_use], met))][:most]
         rows: Rows = np.sort(oldest).astype(np.int32)
         self._forget(rows)
         self._pending.forgotten = rows.tolist()

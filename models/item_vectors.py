@@ -3,14 +3,15 @@
 The learner fits and encodes (models/space.py); replicas are given codes.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown
-from millstream.models.embedding import MODALITIES, Embedding, Modality
+from millstream.models.embedding import MODALITIES, Embedding, Modality, Part
 from millstream.models.histories import Rows
 from millstream.models.source import Arrays
 from millstream.models.space import DIM, Codes, Floats, Space
@@ -18,8 +19,40 @@ from millstream.models.space import DIM, Codes, Floats, Space
 SWAP_SHARE: Final = 0.9
 """A new encoder version takes over when it knows so many of the items that the old one knows."""
 
-COMING: Final = "coming-"
-"""What the names of arrays of such a version begin with, in a snapshot."""
+
+@dataclass(slots=True)
+class _Coming:
+    """A newer version of an encoder, and what it says of items, until it takes over."""
+
+    space: Space
+    codes: dict[int, tuple[Codes, np.float32]] = field(default_factory=dict)
+
+    def add(self, row: int, part: Part) -> None:
+        rows, codes, scales = self.space.add(row, part.vector)
+        self.codes.update({r: (codes[q], scales[q]) for q, r in enumerate(rows)})
+
+    def forget(self, rows: Sequence[int]) -> None:
+        self.space.forget(rows)
+        for row in rows:
+            self.codes.pop(row, None)
+
+    def encoded(self) -> tuple[list[int], Codes, Floats]:
+        """Return rows, codes (N, DIM) and scales (N,)."""
+        codes = [code for code, _ in self.codes.values()]
+        stacked = np.stack(codes) if codes else np.zeros((0, DIM), np.int8)
+        return list(self.codes), stacked, np.array([s for _, s in self.codes.values()], np.float32)
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        rows, codes, scales = self.encoded()
+        state = self.space.arrays()
+        return state | {"rows": np.array(rows, np.int32), "codes": codes, "scales": scales}
+
+    @classmethod
+    def loaded(cls, arrays: Arrays) -> "_Coming":
+        rows = np.asarray(arrays["rows"], np.int32).tolist()
+        codes, scales = np.array(arrays["codes"], np.int8), np.array(arrays["scales"], np.float32)
+        said = dict(zip(rows, zip(codes, scales, strict=True), strict=True))
+        return cls(Space.loaded(arrays), said)
 
 
 class ItemVectors:
@@ -28,11 +61,12 @@ class ItemVectors:
     def __init__(self) -> None:
         """Start empty."""
         self.rows = 0
+        self.any = False
+        """Whether anything was ever described: where not, nobody need look."""
         self.codes: Codes = np.zeros((0, len(MODALITIES), DIM), np.int8)
         self.scales: Floats = np.zeros((0, len(MODALITIES)), np.float32)
         self._spaces: dict[Modality, Space] = {}
-        self._coming: dict[Modality, Space] = {}  # of a newer version, until it takes over
-        self._new_codes: dict[Modality, dict[int, tuple[Codes, np.float32]]] = {}
+        self._coming: dict[Modality, _Coming] = {}
         self._changed: dict[int, None] = {}
 
     def grow(self, rows: int) -> None:
@@ -45,32 +79,32 @@ class ItemVectors:
         """Drop what these rows look like."""
         self.codes[rows] = 0
         self.scales[rows] = 0.0
-        for modality in MODALITIES:
-            self._drop(modality, rows.tolist())
+        for space in self._spaces.values():
+            space.forget(rows.tolist())
+        for coming in self._coming.values():
+            coming.forget(rows.tolist())
 
-    def describe(self, row: int, embedding: Embedding) -> Collection[int]:
+    def describe(self, row: int, embedding: Embedding) -> list[int]:
         """Put an item's vectors in place of what was there; a modality it has not becomes 0.
 
-        Returns the rows whose codes are new: of others too where axes were fitted anew.
+        Returns the rows whose codes moved: more than this one where mean and axes were fitted
+        anew, or where a newer version of an encoder took over.
         """
-        told: dict[int, None] = {}
+        moved: dict[int, None] = {}
         for n, modality in enumerate(MODALITIES):
             part = embedding.parts.get(modality)
             if part is None:
-                self._drop(modality, [row])  # or axes that are fitted anew would bring it back
-                if self.scales[row, n]:
-                    self.codes[row, n], self.scales[row, n] = 0, 0.0
-                    told[row] = None
-                continue
-            space = self._spaces.get(modality)
-            if space is None:
-                space = self._spaces[modality] = Space(part.version, len(part.vector))
-            if (space.version, space.width) == (part.version, len(part.vector)):
-                told |= self._put(n, *space.add(row, part.vector))
+                rows = self._take_out(n, modality, row)
             else:
-                told |= self._put_newer(n, modality, row, part.version, part.vector)
-        self._changed |= told
-        return told
+                rows = self._take_in(n, modality, row, part)
+            moved.update(dict.fromkeys(rows))
+        self._changed |= moved
+        self.any = self.any or bool(moved)
+        return list(moved)
+
+    def described(self) -> npt.NDArray[np.bool_]:
+        """Return by row whether anything is known of what it looks like, (rows,)."""
+        return np.asarray(self.scales[: self.rows].any(axis=1))
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the rows described since the last call, with codes and scales."""
@@ -85,22 +119,19 @@ class ItemVectors:
         rows = np.asarray(changes["rows"], np.int32)
         self.codes[rows] = changes["codes"]
         self.scales[rows] = changes["scales"]
+        self.any = True
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return codes and scales."""
         return {"codes": self.codes[: self.rows], "scales": self.scales[: self.rows]}
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return those, the spaces, and what is collected of versions that are coming."""
+        """Return those, and by what they are made: of each version, also the one to come."""
         state = self.read_arrays()
         for modality, space in self._spaces.items():
             state |= {f"{modality}.{name}": array for name, array in space.arrays().items()}
-        for modality, space in self._coming.items():
-            known = self._new_codes[modality]
-            codes, scales = _stacked(known)
-            told = space.arrays() | {"rows": np.array(list(known), np.int32)}
-            told |= {"codes": codes, "scales": scales}
-            state |= {f"{COMING}{modality}.{name}": array for name, array in told.items()}
+        for modality, coming in self._coming.items():
+            state |= {f"{modality}+.{name}": array for name, array in coming.arrays().items()}
         return state
 
     def load(self, arrays: Arrays) -> None:
@@ -108,63 +139,56 @@ class ItemVectors:
         self.codes = np.array(arrays["codes"], np.int8)
         self.scales = np.array(arrays["scales"], np.float32)
         self.rows = len(self.codes)
-        self._spaces.clear()
-        self._coming.clear()
-        self._new_codes.clear()
-        self._changed.clear()
+        self.any = bool(self.scales.any())
+        self._spaces, self._coming = {}, {}
         for modality in MODALITIES:
-            if f"{modality}.count" in arrays:
-                self._spaces[modality] = Space.loaded(_below(f"{modality}.", arrays))
-            coming = _below(f"{COMING}{modality}.", arrays)
-            if coming:
-                self._coming[modality] = Space.loaded(coming)
-                rows = np.asarray(coming["rows"], np.int32).tolist()
-                codes = np.array(coming["codes"], np.int8)
-                scales = np.array(coming["scales"], np.float32)
-                self._new_codes[modality] = {
-                    row: (codes[n], scales[n]) for n, row in enumerate(rows)
-                }
+            if own := _under(f"{modality}.", arrays):
+                self._spaces[modality] = Space.loaded(own)
+            if newer := _under(f"{modality}+.", arrays):
+                self._coming[modality] = _Coming.loaded(newer)
+        self._changed.clear()
 
-    def _drop(self, modality: Modality, rows: Sequence[int]) -> None:
-        """Drop what is kept of rows to fit axes to, and what is collected of them."""
-        for space in (self._spaces.get(modality), self._coming.get(modality)):
-            if space is not None:
-                space.forget(rows)
-        collected = self._new_codes.get(modality, {})
-        for row in rows:
-            collected.pop(row, None)
+    def _take_out(self, n: int, modality: Modality, row: int) -> list[int]:
+        """Drop one modality of an item; return the row if that moved anything."""
+        if modality in self._spaces:  # or it came back when axes are fitted anew
+            self._spaces[modality].forget([row])
+        if modality in self._coming:
+            self._coming[modality].forget([row])
+        if not self.scales[row, n]:
+            return []
+        self.codes[row, n], self.scales[row, n] = 0, 0.0
+        return [row]
 
-    def _put(self, n: int, rows: Sequence[int], codes: Codes, scales: Floats) -> dict[int, None]:
-        self.codes[rows, n] = codes
-        self.scales[rows, n] = scales
-        return dict.fromkeys(rows)
+    def _take_in(self, n: int, modality: Modality, row: int, part: Part) -> list[int]:
+        """Put in one modality of an item; return the rows whose codes moved."""
+        space = self._spaces.get(modality)
+        if space is None:
+            space = self._spaces[modality] = Space(part.version, len(part.vector))
+        if (space.version, space.width) != (part.version, len(part.vector)):
+            return self._take_newer(n, modality, row, part)
+        rows, codes, scales = space.add(row, part.vector)
+        self.codes[rows, n], self.scales[rows, n] = codes, scales
+        return rows
 
-    def _put_newer(
-        self, n: int, modality: Modality, row: int, version: str, vector: npt.NDArray[np.float16]
-    ) -> dict[int, None]:
+    def _take_newer(self, n: int, modality: Modality, row: int, part: Part) -> list[int]:
         """Collect what another version says; once it knows nearly all items, let it take over."""
-        space = self._coming.get(modality)
-        if space is None or (space.version, space.width) != (version, len(vector)):
-            space = self._coming[modality] = Space(version, len(vector))
-            self._new_codes[modality] = {}
-        known = self._new_codes[modality]
-        rows, codes, scales = space.add(row, vector)
-        known.update({r: (codes[q], scales[q]) for q, r in enumerate(rows)})
-        had = np.flatnonzero(self.scales[: self.rows, n]).tolist()
-        if len(known) < SWAP_SHARE * len(had):
-            return {}
-        self._spaces[modality] = self._coming.pop(modality)
+        coming = self._coming.get(modality)
+        newest = part.version, len(part.vector)
+        if coming is None or (coming.space.version, coming.space.width) != newest:
+            coming = self._coming[modality] = _Coming(Space(*newest))
+        coming.add(row, part)
+        old = self.scales[: self.rows, n] > 0.0
+        enough = SWAP_SHARE * np.count_nonzero(old)
+        if len(coming.codes) < enough or np.count_nonzero(old[list(coming.codes)]) < enough:
+            return []
+        del self._coming[modality]
+        self._spaces[modality] = coming.space
         self.codes[:, n], self.scales[:, n] = 0, 0.0
-        taken = self._new_codes.pop(modality)
-        return dict.fromkeys(had) | self._put(n, list(taken), *_stacked(taken))
+        rows, codes, scales = coming.encoded()
+        self.codes[rows, n], self.scales[rows, n] = codes, scales
+        return [*rows, *np.flatnonzero(old).tolist()]
 
 
-def _below(prefix: str, arrays: Arrays) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the arrays whose names begin so, by what follows."""
-    return {n.removeprefix(prefix): array for n, array in arrays.items() if n.startswith(prefix)}
-
-
-def _stacked(known: Mapping[int, tuple[Codes, np.float32]]) -> tuple[Codes, Floats]:
-    """Return codes (N, DIM) and scales (N,), in order."""
-    codes = np.array([code for code, _ in known.values()], np.int8).reshape(len(known), DIM)
-    return codes, np.array([scale for _, scale in known.values()], np.float32)
+def _under(prefix: str, arrays: Arrays) -> Arrays:
+    """Return the arrays whose names begin so, without that."""
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}

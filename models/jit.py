@@ -55,6 +55,6 @@ def _sources_hash() -> str:
     found = hashlib.blake2b(digest_size=8)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         source = path.read_bytes()
-        if b"@kernel" in source:
+        if b"@kernel" in source or b"@loose_kernel" in source:
             found.update(source)
     return found.hexdigest()

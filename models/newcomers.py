@@ -22,7 +22,7 @@ from scipy.special import ndtr, ndtri
 
 from millstream.models.arrays import missing
 from millstream.models.content import Content
-from millstream.models.content_kernels import fits, standings
+from millstream.models.content_kernels import NEVER, fits, standings
 from millstream.models.embedding import MODALITIES
 from millstream.models.histories import Histories, Rows, Scores, one_of
 from millstream.models.source import Arrays
@@ -33,6 +33,10 @@ FEATURES: Final = (*MODALITIES, "content")
 DRAWN: Final = 64
 """Of so many newcomers, those that fit best, the draw decides."""
 PROPENSITY_MIN: Final = 0.01
+LUCK_MAX: Final = 9.0
+"""Luck, a logarithm, is within this of 0."""
+HALVINGS: Final = 8
+"""Until the bar of the propensities is known to a hundredth or so: luck moves items by more."""
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -78,7 +82,7 @@ class Newcomers:
         worth = content.worth / max(float(content.worth.sum()), 1e-9)
         self.weights: Doubles = np.append(worth.astype(np.float64), 0.0)
         self.curvature: Doubles = np.eye(len(FEATURES)) * params.prior
-        self.shown: dict[int, int] = {}  # by row; newcomers only
+        self.shown: dict[int, int] = {}  # by row, while a newcomer
         self._told: dict[int, None] = {}
         self._changed = False
 
@@ -137,17 +141,26 @@ class Newcomers:
         )
 
     def learn(self, histories: Histories, chosen: Rows) -> None:
-        """Learn from each newcomer that somebody with a history took to; before sources learn."""
+        """Learn from each newcomer that somebody with a history took to; before sources learn.
+
+        Who comes second to it, in the same record, does not take to a newcomer any more.
+        """
         pool = self._content.unmet.rows()
-        for b in np.flatnonzero(np.diff(histories.ptr) > 0).tolist():
-            at = int(np.searchsorted(pool, chosen[b]))
-            if at == len(pool) or pool[at] != chosen[b]:
+        if not self.params.after or not len(pool):
+            return
+        for row in chosen[self._content.unmet.among(chosen)].tolist():
+            if self.shown.pop(row, None) is not None:
+                self._told[row] = None
+        vectors, worth = self._content.vectors, self._content.worth
+        first = np.sort(np.unique(chosen, return_index=True)[1])
+        for b in first[np.isin(chosen[first], pool) & (np.diff(histories.ptr)[first] > 0)].tolist():
+            taste = self._content.tastes(one_of(histories, b))
+            if taste.scales.max() <= 0.0:
                 continue
             z = np.zeros((len(FEATURES), len(pool)), np.float32)
-            vectors, taste = self._content.vectors, self._content.tastes(one_of(histories, b))
-            like = taste.codes[0], taste.scales[0], self._content.worth
+            like = taste.codes[0], taste.scales[0], worth
             standings(vectors.codes, vectors.scales, *like, pool, z)
-            self._step(z.astype(np.float64), at)
+            self._step(z.astype(np.float64), int(np.searchsorted(pool, chosen[b])))
 
     def note_shown(self, row: int) -> None:
         """Count that a newcomer was shown to somebody, or refused."""
@@ -179,7 +192,11 @@ class Newcomers:
         """Take in what the learner's `changes` returned."""
         self.weights = np.array(changes["weights"], np.float64)
         rows = np.asarray(changes["rows"], np.int32).tolist()
-        self.shown |= zip(rows, np.asarray(changes["shown"], np.int32).tolist(), strict=True)
+        for row, count in zip(rows, np.asarray(changes["shown"], np.int32).tolist(), strict=True):
+            if count:
+                self.shown[row] = count
+            else:
+                self.shown.pop(row, None)
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the weights and the counts by row."""
@@ -231,17 +248,35 @@ class Newcomers:
     def _propensities(self, rows: Rows, fit: Scores, places: int) -> Scores:
         """Return about how likely each is drawn among the first `places`, at least 1 %.
 
-        As if each drew against the value, before chance, that the best others reach.
+        As if each drew against a fixed bar, which as many pass on average as there are places.
         """
         if places <= 0:
             return np.zeros_like(fit)
-        known = np.where(rows >= 0, fit, np.float32(-1e9))
+        known = np.where(rows >= 0, fit, NEVER)
+        spread = 1.0 / math.sqrt(self.params.taken)  # of luck, about
         best = -np.sort(-known, axis=1)
-        last = best[:, min(places, DRAWN) - 1][:, None]  # who is in competes with the first outside
-        first_out = best[:, min(places, DRAWN - 1)][:, None]
-        bar = np.where(known >= last, first_out, last)
-        chance = ndtr((known - bar) * math.sqrt(self.params.taken / 2.0))
-        return np.where(rows >= 0, np.maximum(chance, PROPENSITY_MIN), 0).astype(np.float32)
+        low = best[:, min(places, DRAWN) - 1] - 5.0 * spread
+        high = best[:, 0] + 3.0 * spread
+        for _ in range(HALVINGS):
+            bar = (low + high) / 2
+            many = _logistic(self._normal(known - bar[:, None])).sum(axis=1) > places
+            low, high = np.where(many, bar, low), np.where(many, high, bar)
+        chance = ndtr(self._normal(known - low[:, None]))
+        taken = np.minimum((rows >= 0).sum(axis=1), places)
+        chance *= (taken / np.maximum(chance.sum(axis=1), PROPENSITY_MIN))[:, None]
+        chance = np.clip(chance, PROPENSITY_MIN, 1.0)
+        return np.where(rows >= 0, chance, 0.0).astype(np.float32)
+
+    def _normal(self, ahead: npt.NDArray[np.floating]) -> Doubles:
+        """Return how many standard deviations luck may lack to be above -`ahead`: as in `_luck`."""
+        a = self.params.taken
+        cube = np.exp(np.minimum(-ahead, LUCK_MAX) / 3.0)
+        return np.asarray((1.0 - 1.0 / (9.0 * a) - cube) * (3.0 * math.sqrt(a)), np.float64)
+
+
+def _logistic(normal: Doubles) -> Doubles:
+    """Return the normal distribution to a hundredth, in a tenth of the time of `ndtr`."""
+    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(-1.702 * normal, 500.0))))
 
 
 @lru_cache(maxsize=64)

@@ -104,6 +104,8 @@ class Recommender:
         rows = self.candidates(requests, histories, withheld)
         features = self.features(histories, rows)
         entries = self._entries(histories, self.listed(histories, rows, features))
+        if not slots(self.model.newcomers_after, self.length):
+            return entries
         drawn = self.newcomers(requests, histories, withheld)
         return entries if drawn is None else self._with_newcomers(entries, histories, drawn)
 
@@ -242,20 +244,25 @@ class Recommender:
     def _with_newcomers(
         self, entries: list[list[Listed]], histories: Histories, drawn: Drawn
     ) -> list[list[Listed]]:
-        """Return the lists with newcomers in their places, no longer than they may be."""
+        """Return the lists with newcomers in their places, no longer than they may be.
+
+        Nobody has met a newcomer, but a source may know it from a history, and have it listed.
+        """
         item, places = self.model.rows.item, slots(self.model.newcomers_after, self.length)
-        drawn = drawn.first(len(places))
+        drawn = drawn.first(2 * len(places))
         said = self._speakers.of_newcomers(histories, drawn.rows)
         values = np.round(drawn.values.astype(np.float64), SCORE_DIGITS).tolist()
         chances = np.round(drawn.propensities.astype(np.float64), PROPENSITY_DIGITS).tolist()
         columns = (drawn.rows.tolist(), values, chances, *said.lists())
         lists = []
-        for known, *new in zip(entries, *columns, strict=True):
-            merged = list(known)
-            for place, (row, value, chance, speaker, modality) in zip(
-                places, zip(*new, strict=True), strict=False
-            ):
-                if row < 0:
+        for known, *drawn_for in zip(entries, *columns, strict=True):
+            merged, listed = list(known), {entry.item for entry in known}
+            free = iter(places)
+            for row, value, chance, speaker, modality in zip(*drawn_for, strict=True):
+                if row < 0 or item(row) in listed:
+                    continue
+                place = next(free, None)
+                if place is None:
                     break
                 because = item(speaker) if speaker >= 0 else None
                 alike = MODALITIES[modality] if modality >= 0 else None

@@ -1,11 +1,13 @@
-"""Small made-up interactions and histories, for checks and tests."""
+"""Small made-up items, interactions and histories, for checks and tests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
-from millstream.models.histories import Histories, Rows, Step
+from millstream.models.embedding import MODALITIES, Embedding, Part, unit_vector
+from millstream.models.histories import Histories, Rows, Scores, Step, Steps
+from millstream.models.source import Derives, Describes, Source
 
 ITEMS: Final = 40
 USERS: Final = 300
@@ -13,6 +15,10 @@ DEPTH: Final = 20
 EVERY_MS: Final = 1_000
 """Between two interactions; the histories of `some_histories` are of later."""
 LATER_MS: Final = 10_000_000
+CUT: Final = 7
+"""Steps given at once; no multiple of it is, so that the last part is a shorter one."""
+WIDTH: Final = 16
+"""Of the vectors that items are described by."""
 
 
 def steps(n: int, seed: int = 0, items: int = ITEMS, users: int = USERS) -> Iterator[Step]:
@@ -70,3 +76,51 @@ def step_of(
 def everything(users: int, rows: int = ITEMS) -> Rows:
     """Return rows 0 .. rows - 1 as candidates of each user."""
     return np.repeat(np.arange(rows, dtype=np.int32)[None, :], users, axis=0)
+
+
+def embedding_of(row: int, half: int, version: str = "1") -> Embedding:
+    """Return what an item of one half looks like: like the others of it; one part may lack."""
+    parts = {}
+    for n, modality in enumerate(MODALITIES):
+        if (row + n) % 7 != 3:
+            random = np.random.default_rng([row, n, len(version)])
+            vector = random.normal(0.0, 0.2, WIDTH)
+            vector[half] += 1.0
+            parts[modality] = Part(
+                unit_vector(vector / np.linalg.norm(vector)), version, bytes([row % 256])
+            )
+    return Embedding(parts)
+
+
+def describe(source: Source, rows: Iterable[int], version: str = "1") -> None:
+    """Tell a source what items look like, if it can be told."""
+    if isinstance(source, Describes):
+        for row in rows:
+            source.describe(row, embedding_of(row, row % 2, version))
+
+
+def learn(source: Source, taken: Iterable[Step]) -> None:
+    """Let a source learn steps, a few at once."""
+    taken = list(taken)
+    for start in range(0, len(taken), CUT):
+        source.learn(Steps.of(taken[start : start + CUT]))
+
+
+def taught(source: Source) -> Source:
+    """Return a source that has learnt 1,000 steps over ITEMS rows.
+
+    If it can be told what items look like it was, of some by a newer encoder too.
+    """
+    source.grow(ITEMS)
+    describe(source, range(ITEMS))
+    describe(source, range(ITEMS // 3), "12")
+    learn(source, steps(1_000))
+    return source
+
+
+def scored(source: Source, histories: Histories, candidates: Rows) -> Scores:
+    """Return a source's scores; what it needs of others is made up."""
+    if not isinstance(source, Derives):
+        return source.score(histories, candidates)
+    said = np.where(candidates >= 0, candidates % 5 - 1, 0).astype(np.float32)
+    return source.score_after(histories, candidates, np.stack([said] * len(source.needs)))

@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from millstream.models.embedding import Embedding
 from millstream.models.histories import Histories, Rows, Scores, Steps
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -100,3 +101,11 @@ class Derives(Protocol):
 
     def score_after(self, histories: Histories, candidates: Rows, needed: Scores) -> Scores:
         """Return what `score` does, given the `needed` features (len(needs), B, C)."""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A source that is told what items look like, and gives replicas that by `changes`."""
+
+    def describe(self, row: int, embedding: Embedding) -> None:
+        """Put what an item looks like in place of what was known of it. LEARN's only."""

@@ -15,10 +15,13 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int8]
+Halves = npt.NDArray[np.float16]
 
 DIM: Final = 64
 FIT_MAX: Final = 2048
 TINY: Final = 1e-9
+AT_MEAN: Final = 1e-3
+"""Nearer to the mean, float16 tells nothing apart: there an item has hardly a direction."""
 
 
 class Space:
@@ -31,14 +34,14 @@ class Space:
         self.count = 0
         self.mean: Floats = np.zeros(width, np.float32)
         self.axes: Floats = np.zeros((width, DIM), np.float32)
-        self.kept: dict[int, npt.NDArray[np.float16]] = {}  # by row, while not frozen
+        self.kept: dict[int, Halves] = {}  # by row, while not frozen
 
     @property
     def frozen(self) -> bool:
         """Return whether mean and axes stay as they are."""
         return self.count >= FIT_MAX
 
-    def add(self, row: int, vector: npt.NDArray[np.float16]) -> tuple[list[int], Codes, Floats]:
+    def add(self, row: int, vector: Halves) -> tuple[list[int], Codes, Floats]:
         """Take in an item's vector; return rows, codes (N, DIM) and scales (N,) that are new.
 
         Of this row alone, or of all that are kept where mean and axes were fitted anew.
@@ -64,7 +67,7 @@ class Space:
 
     def encode(self, vectors: npt.NDArray[np.floating]) -> tuple[Codes, Floats]:
         """Return codes (N, DIM) and scales (N,): code x scale is the short unit vector, or 0."""
-        short = _unit((_unit(vectors) - self.mean) @ self.axes)
+        short = _unit((_unit(vectors) - self.mean) @ self.axes, AT_MEAN)
         most = np.abs(short).max(axis=1, initial=0.0)
         scales = (most / 127.0).astype(np.float32)
         codes = np.rint(short / np.maximum(scales, TINY)[:, None]).astype(np.int8)
@@ -111,7 +114,8 @@ class Space:
         self.axes[:, : len(kept)] = axes
 
 
-def _unit(vectors: npt.NDArray[np.floating]) -> Floats:
+def _unit(vectors: npt.NDArray[np.floating], least: float = TINY) -> Floats:
+    """Return rows at length 1; what is shorter than `least` stays shorter than 1."""
     rows = np.asarray(vectors, np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(norms, TINY), np.float32)
+    return np.asarray(rows / np.maximum(norms, least), np.float32)

@@ -90,4 +90,7 @@ def test_evaluate_says_what_the_source_of_the_page_is_worth(walks: Path):
 
 def test_without_the_line_there_is_no_such_source():
     said = refusal(f"model.sources=pop,{NAME}")
-    assert f"'{NAME}' is wrong; it must be a list, each item one of fism, mf, pairs, pop" in said
+    assert (
+        f"'{NAME}' is wrong; it must be a list, each item one of content, fism, mf, pairs, pop"
+        in said
+    )

@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from millstream.models import jit
 
-CALLEE = "from jit import kernel\n@kernel\ndef callee(x):\n    return x + {}\n"
+CALLEE = "from jit import {0}\n@{0}\ndef callee(x):\n    return x + {1}\n"
 CALLER = (
     "from callee import callee\nfrom jit import kernel\n@kernel\ndef caller(x):\n"
     "    return callee(x)\n"
@@ -27,13 +29,14 @@ def run(folder):
     return found.stdout.split()
 
 
-def test_a_kernel_is_compiled_again_when_one_that_it_calls_changes(tmp_path):
+@pytest.mark.parametrize("of", ["kernel", "loose_kernel"])
+def test_a_kernel_is_compiled_again_when_one_that_it_calls_changes(tmp_path, of):
     shutil.copy(jit.__file__, tmp_path / "jit.py")
-    (tmp_path / "callee.py").write_text(CALLEE.format(1))
+    (tmp_path / "callee.py").write_text(CALLEE.format(of, 1))
     (tmp_path / "caller.py").write_text(CALLER)
     assert run(tmp_path) == ["2", "0"]
     assert run(tmp_path) == ["2", "1"]
-    (tmp_path / "callee.py").write_text(CALLEE.format(5))
+    (tmp_path / "callee.py").write_text(CALLEE.format(of, 5))
     assert run(tmp_path) == ["6", "0"]
 
 

@@ -11,7 +11,6 @@ from millstream.models.checks import (
     learning_lifts_what_was_learnt,
     small_params,
     small_source,
-    taught,
 )
 from millstream.models.errors import ModelError
 from millstream.models.histories import Steps
@@ -19,7 +18,7 @@ from millstream.models.registry import new_source
 from millstream.models.river_options import new_recommender, recommenders
 from millstream.models.river_reco import RiverRecoParams
 from millstream.models.river_state import RiverState
-from millstream.models.samples import everything, histories_of, some_histories, step_of
+from millstream.models.samples import everything, histories_of, some_histories, step_of, taught
 
 MODELS = sorted(recommenders())
 CHANCE = {("RandomNormal", learning_lifts_what_was_learnt)}  # it learns nothing of any item

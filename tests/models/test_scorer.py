@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from millstream.models.checks import taught
 from millstream.models.mf import Mf, MfParams
 from millstream.models.pairs import Pairs, PairsParams
 from millstream.models.pop import Pop, PopParams
-from millstream.models.samples import everything, no_histories, some_histories
+from millstream.models.samples import everything, no_histories, some_histories, taught
 from millstream.models.scorer import Scorer
 
 PAIRS, POP, MF = (

@@ -8,12 +8,12 @@ import sys
 import msgspec
 import pytest
 
-from millstream.models.checks import CHECKS, small_params, small_source, taught
+from millstream.models.checks import CHECKS, small_params, small_source
 from millstream.models.errors import ModelError
 from millstream.models.histories import Steps
 from millstream.models.pop import PopParams
 from millstream.models.registry import SOURCES, is_family, new_source, params_type
-from millstream.models.samples import step_of
+from millstream.models.samples import step_of, taught
 
 NAMES = sorted(name for name in SOURCES if not is_family(name))
 
@@ -42,7 +42,7 @@ def test_no_two_sources_have_a_feature_of_one_name():
 
 
 def test_a_source_of_another_name_or_with_anothers_params_is_refused():
-    with pytest.raises(ModelError, match=r"'so' is wrong; .* fism, mf, pairs, pop, river\.MODEL"):
+    with pytest.raises(ModelError, match=r"'so' is wrong; .* content, fism, mf, pairs, pop, ri"):
         new_source("so", PopParams(), 0)
     with pytest.raises(ModelError, match="'pairs' takes PairsParams, not PopParams"):
         new_source("pairs", PopParams(), 0)

@@ -113,7 +113,7 @@ def test_a_wrong_value_names_itself_its_place_and_what_would_be_right(toml: Path
         (
             "MODEL_SOURCES",
             "pairs,popp",
-            "a list, each item one of fism, mf, pairs, pop, river.MODEL",
+            "a list, each item one of content, fism, mf, pairs, pop, river.MODEL",
         ),
         ("MODEL_SOURCES", "", "a list, each item one of"),
         ("LIST_REPEATS", "perhaps", "true or false"),

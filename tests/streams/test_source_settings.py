@@ -57,7 +57,7 @@ def test_a_source_that_there_is_not_is_refused_with_those_that_there_are() -> No
     flags = {"model.sources": Flag("--set", "pop,pears")}
     with pytest.raises(
         BadUsage,
-        match=r"^--set: 'pears' is wrong.* each item one of fism, mf, pairs, pop, river\.MODEL, ri",
+        match=r"^--set: 'pears' is wrong.* one of content, fism, mf, pairs, pop, river\.MODEL, ri",
     ):
         load_settings(environ={}, flags=flags)
 
