@@ -35,17 +35,22 @@ GUESSED: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def read_items(
-    source: str, columns: Mapping[str, str], data_dir: Path, say: Say = lambda _: None
+    source: str,
+    columns: Mapping[str, str],
+    data_dir: Path,
+    say: Say = lambda _: None,
+    flag: str = "--columns",
 ) -> list[ItemMessage]:
     """Return the items of a data set's name or a file, in its order; the last of an id counts.
 
-    `say` hears what was left out. Raises WorldMissing and BadUsage.
+    `say` hears what was left out; `flag` is by which columns are named. Raises WorldMissing and
+    BadUsage.
     """
     messages: dict[str, bytes] = {}
     left_out: list[str] = []
     rows = 0
     for head, layout in find_items(source, data_dir, say).files:
-        table, found = _table(head, layout, columns, say)
+        table, found = _table(head, layout, columns, flag, say)
         rows += table.rows
         names = {theirs: ours for ours, theirs in found.items()}
         values = {name: plain(column) for name, column in table.columns.items()}
@@ -75,7 +80,7 @@ def read_items(
 
 
 def _table(
-    head: Head, layout: ItemLayout | None, columns: Mapping[str, str], say: Say
+    head: Head, layout: ItemLayout | None, columns: Mapping[str, str], flag: str, say: Say
 ) -> tuple[Table, Mapping[str, str]]:
     """Return a file's columns, and which of them is what; of a known format only those."""
     if layout is not None:
@@ -93,6 +98,6 @@ def _table(
     if "item" not in found:
         raise BadUsage(
             f"{head.origin} has no column item; {listed(head.names)}: "
-            "say which it is with --columns item=NAME"
+            f"say which it is with {flag} item=NAME"
         )
     return table, found

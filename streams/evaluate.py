@@ -15,19 +15,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
+import msgspec
 import numpy as np
 
 from millstream.models.catalogue import Catalogue
 from millstream.models.choices import Scored
+from millstream.models.content import Content
 from millstream.models.event import Event
 from millstream.models.histories import one_of
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
 from millstream.models.profile import Profile
 from millstream.models.recommender import Request
+from millstream.streams.arrivals import LOT, Arrivals
 from millstream.streams.assembly import new_learned_model, new_recommender
+from millstream.streams.described import DescribedItems
 from millstream.streams.evaluation import FUSED, Evaluation
+from millstream.streams.events import Events
 from millstream.streams.interactions import interaction_of
 from millstream.streams.leave_last_out import HeldOut, held_out
 from millstream.streams.listed import Lists
@@ -39,37 +44,6 @@ BATCH: Final = 16
 """Events of a micro-batch: about what a worker takes at once at 500 events/s."""
 UNMET: Final = "impression"
 """The type by which an item is shown to somebody, not met by them."""
-
-
-class Events(Protocol):
-    """Events in time order, column by column."""
-
-    @property
-    def users(self) -> Sequence[str]:
-        """Return each event's user."""
-
-    @property
-    def items(self) -> Sequence[str]:
-        """Return each event's item."""
-
-    @property
-    def ts_ms(self) -> Sequence[int]:
-        """Return each event's time, ascending."""
-
-    @property
-    def types(self) -> Sequence[str]:
-        """Return each event's type."""
-
-    @property
-    def values(self) -> Sequence[float]:
-        """Return each event's value, 0 where it has none."""
-
-    @property
-    def targets(self) -> Sequence[bool] | None:
-        """Return which events may be scored; None: all that teach."""
-
-    def __len__(self) -> int:
-        """Return the number of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +94,15 @@ def evaluate(
     every: int = 1,
     seed: int = 0,
     progress: Callable[[int], None] = lambda _: None,
+    items: DescribedItems | None = None,
 ) -> Evaluation:
-    """Return what the production cores would have listed, ranked; `every`, `seed`: a short plan."""
-    replay = _Replay(events, settings, plan or Plan(every=every, seed=seed))
+    """Return what the production cores would have listed, ranked; `every`, `seed`: a short plan.
+
+    `items` are candidates from the moment that each is available, met or not. Without them the
+    source `content` is left out: it has nothing to read.
+    """
+    settings = settings if items else _without_content(settings)
+    replay = _Replay(events, settings, plan or Plan(every=every, seed=seed), items)
     replay.run(progress)
     return replay.found
 
@@ -130,23 +110,31 @@ def evaluate(
 class _Replay:
     """The cores, the people of the file, and what is found."""
 
-    def __init__(self, events: Events, settings: Settings, plan: Plan) -> None:
+    def __init__(
+        self, events: Events, settings: Settings, plan: Plan, items: DescribedItems | None
+    ) -> None:
         self._events = events
         self._settings = settings
         self._plan = plan
         self._model = new_learned_model(settings)
         self._recommender = new_recommender(settings, self._model)
         self._catalogue = Catalogue()
+        entries = items.entries if items else ()
+        for n, one in enumerate(entries):
+            self._catalogue.apply(0, n, one.item, one.gate)
+        self._arrivals = Arrivals(entries, min(LOT, settings.model.items_max))
         self._people: dict[str, Person] = {}
         self._item_events: Counter[str] = Counter()
         self._item_since: dict[str, int] = {}
         self._random = np.random.default_rng(plan.seed)
         self._targets = _targets(events, settings)
         self._shares = events.targets is None and plan.every == 1 and plan.first == 0
-        self._names = source_names(self._model) if plan.sources else []
+        described = items.modalities() if items else ()
+        self._names = source_names(self._model, described) if plan.sources else []
         lists = Lists() if plan.lists else None
         self._stop = len(events) if plan.stop is None else min(plan.stop, len(events))
         self.found = Evaluation(self._stop, plan.protocol, [FUSED, *self._names], lists)
+        self.found.items = items.found() if items else None
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Replay the whole file."""
@@ -154,6 +142,7 @@ class _Replay:
         held = self._held_out() if last else None
         for start in range(0, self._stop, self._plan.batch):
             batch = range(start, min(start + self._plan.batch, self._stop))
+            self._describe(self._events.ts_ms[start])
             if held is None:
                 self._take(batch, scored=True)
             else:
@@ -167,6 +156,15 @@ class _Replay:
             if self._is_scored(n, event, person):
                 self._rank([self._asked(n, event, person, now_ms)])
         progress(self._stop)
+
+    def _describe(self, now_ms: int) -> None:
+        """Take in what the items look like that have become available."""
+        for lot in self._arrivals.due(now_ms):
+            started = time.thread_time_ns()
+            self._model.describe(self._model.offset, lot, now_ms)
+            self._model.settle()
+            self.found.describe_ns += time.thread_time_ns() - started
+            self.found.described += len(lot)
 
     def _take(self, batch: Iterable[int], scored: bool) -> None:
         """Take in events: each person as of their event, the item model as of the first."""
@@ -253,7 +251,9 @@ class _Replay:
             ranks = {FUSED: fused[b]}
             if self._names:
                 alone = one_of(histories, b)
-                of_sources = source_ranks(self._model, alone, rows[b], one.met, ties[b])
+                of_sources = source_ranks(
+                    self._model, alone, rows[b], one.met, ties[b], self._names
+                )
                 ranks |= dict(zip(self._names, of_sources, strict=True))
             event = one.event
             self.found.add(one.place, event.user, event.item, event.ts, ranks, one.before)
@@ -267,6 +267,15 @@ class _Replay:
         self._item_since.setdefault(event.item, event.ts)
         if self.found.lists is not None:
             self.found.lists.met(event.item)
+
+
+def _without_content(settings: Settings) -> Settings:
+    """Return settings without the source `content`, unless there is no other."""
+    model = settings.model
+    others = tuple(name for name in model.sources if name != Content.name)
+    return settings.with_section(
+        "model", msgspec.structs.replace(model, sources=others or model.sources)
+    )
 
 
 def _targets(events: Events, settings: Settings) -> Sequence[bool]:

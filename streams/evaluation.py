@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from millstream.streams.described import ItemsFound
 from millstream.streams.listed import Lists
 from millstream.streams.significance import share_ci95
 
@@ -59,9 +60,12 @@ class Evaluation:
     protocol: str
     names: list[str]
     lists: Lists | None = None
+    items: ItemsFound | None = None
     scored_events: Scored = field(default_factory=Scored)
     score_ns: Ints = field(default_factory=lambda: array("q"))  # a scored event
     learn_ns: Ints = field(default_factory=lambda: array("q"))  # a learnt event
+    describe_ns: int = 0
+    described: int = 0
     _hash: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
     _users: dict[str, int] = field(default_factory=dict)
 
@@ -118,6 +122,11 @@ class Evaluation:
     def us_per_event(self) -> float:
         """Return thread CPU of one event: its list, and what is learnt from it."""
         return round(self.us_score + self.us_learn, 1)
+
+    @property
+    def us_per_item(self) -> float | None:
+        """Return mean thread CPU of taking in what an item looks like; None where none was."""
+        return round(self.describe_ns / 1000 / self.described, 1) if self.described else None
 
     def figures(self, name: str, of: Mask | None = None) -> Figures:
         """Return recall and mrr of a source or of `fused`, over all or the `of` events.

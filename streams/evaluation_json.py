@@ -18,6 +18,8 @@ class Asked(msgspec.Struct, frozen=True):
     targets: str | None
     limit: int | None
     set: list[str]
+    items: str | None = None
+    item_columns: str | None = None
 
 
 def as_json_answer(
@@ -45,6 +47,8 @@ def as_json_answer(
         "us_per_event": found.us_per_event,
         "us_score": found.us_score,
         "us_learn": found.us_learn,
+        "us_per_item": found.us_per_item,
+        "items": found.items,
         "machine": machine,
         "asked": asked,
         "outcome": outcome_of(found),

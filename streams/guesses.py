@@ -41,13 +41,15 @@ PLAIN: Final = {"user": ("user", "userid"), "item": ("item", "itemid"), "ts": ("
 """Names that need no word about them."""
 
 
-def parse_columns(text: str | None, allowed: Sequence[str] | None = None) -> dict[str, str]:
-    """Return `user=user_id,item=item_id` as a mapping. Raises BadUsage."""
+def parse_columns(
+    text: str | None, allowed: Sequence[str] | None = None, flag: str = "--columns"
+) -> dict[str, str]:
+    """Return `user=user_id,item=item_id` as a mapping. Raises BadUsage, which names the flag."""
     names = list(allowed or EVENT_NAMES)
     columns = {}
-    for ours, theirs in _pairs(text, "--columns", "OURS=THEIRS, such as user=user_id"):
+    for ours, theirs in _pairs(text, flag, f"OURS=THEIRS, such as {names[0]}={names[0]}_id"):
         if ours not in names:
-            raise BadUsage(f"--columns '{ours}={theirs}': {ours} is none of {', '.join(names)}")
+            raise BadUsage(f"{flag} '{ours}={theirs}': {ours} is none of {', '.join(names)}")
         columns[ours] = theirs
     return columns
 

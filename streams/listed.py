@@ -35,11 +35,7 @@ class Lists:
 
     def met(self, item: str) -> None:
         """Take in that an item had one more event."""
-        number = self._number.setdefault(item, len(self._number))
-        if number == len(self._events):
-            self._events.append(0)
-            self._listed.append(0)
-        self._events[number] += 1
+        self._events[self._of(item)] += 1
         self._all_events += 1
 
     def shown(self, model: ItemModel, rows: Sequence[int]) -> None:
@@ -47,14 +43,22 @@ class Lists:
         top = [row for row in rows[:LISTED] if row >= 0]
         bits = 0.0
         for row in top:
-            number = self._number[model.rows.item(row)]
+            number = self._of(model.rows.item(row))
             self._ever_listed += self._listed[number] == 0
             self._listed[number] += 1
-            bits -= math.log2(self._events[number] / self._all_events)
+            bits -= math.log2(max(self._events[number], 1) / self._all_events)
         self.novelty.append(bits / len(top) if top else math.nan)
         distance = list_distance(model, np.array(top, np.int32)) if len(top) > 1 else None
         self.distance.append(math.nan if distance is None else distance)
         self.covered.append(self._ever_listed / max(len(self._number), 1))
+
+    def _of(self, item: str) -> int:
+        """Return an item's number; one listed before anybody met it gets its own, too."""
+        number = self._number.setdefault(item, len(self._number))
+        if number == len(self._events):
+            self._events.append(0)
+            self._listed.append(0)
+        return number
 
     def figures(self) -> dict[str, float | None]:
         """Return coverage, gini, intra_list_distance and novelty; None where nothing was listed.

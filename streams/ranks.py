@@ -3,12 +3,14 @@
 The one place of evaluation that knows how sources score and how they are fused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from millstream.models.content import BEHAVIOUR
+from millstream.models.embedding import MODALITIES, Modality
 from millstream.models.histories import Histories, Rows, Scores
 from millstream.models.item_model import ItemModel
 from millstream.models.newcomers import Drawn, slots
@@ -19,9 +21,13 @@ RANKED_MAX: Final = 500
 """As if a list were so long: what stands below counts nowhere."""
 
 
-def source_names(model: ItemModel) -> list[str]:
-    """Return the name of each score that `source_ranks` gives a rank of, in its order."""
-    return list(model.scorer.features)
+def source_names(model: ItemModel, described: Collection[Modality] = MODALITIES) -> list[str]:
+    """Return the name of each feature that has a rank of its own, in their order.
+
+    What says something only beside others has none, nor has a modality that no item has.
+    """
+    silent = {*BEHAVIOUR, *MODALITIES} - {*described}
+    return [name for name in model.scorer.features if name not in silent]
 
 
 def fused_ranks(
@@ -71,15 +77,21 @@ def _below(rank: int, taken: Sequence[int]) -> int:
 
 
 def source_ranks(
-    model: ItemModel, histories: Histories, row: int, met: Sequence[str], tie: float
+    model: ItemModel,
+    histories: Histories,
+    row: int,
+    met: Sequence[str],
+    tie: float,
+    names: Sequence[str],
 ) -> list[int]:
-    """Return the row's rank by each feature, among all items but those that the user has met."""
+    """Return the row's rank by these features, among all items but those that the user has met."""
     if row < 0:
-        return [MISS] * len(source_names(model))
+        return [MISS] * len(names)
     rivals = _rivals(model, met)
     place = int(np.searchsorted(rivals, row))
     said = model.scorer.score(histories, rivals[None, :])
-    return [rank_of(scores[0], place, tie) for scores in said]
+    at = [list(model.scorer.features).index(name) for name in names]
+    return [rank_of(said[n, 0], place, tie) for n in at]
 
 
 def rank_of(scores: npt.NDArray[np.float32], place: int, tie: float) -> int:

@@ -16,6 +16,7 @@ from millstream.streams.breakdown import (
     drifts,
     windows,
 )
+from millstream.streams.described import items_sentence
 from millstream.streams.errors import WorldMissing
 from millstream.streams.evaluation import FUSED, SLICES, Evaluation, Figures
 from millstream.streams.evaluation_json import Asked
@@ -244,6 +245,8 @@ def _run(found: Evaluation, asked: Asked, machine: str) -> str:
         ["--every", str(asked.every)],
         ["--seed", str(asked.seed)],
         ["--set", ", ".join(asked.set) or "–"],
+        ["--items", asked.items or "–"],
+        ["items", items_sentence(found.items) if found.items else "–"],
         ["machine", machine],
         ["events scored", found.fingerprint],
     ]

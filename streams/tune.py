@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.streams.compare import Comparison, compare_ranks
+from millstream.streams.described import DescribedItems
 from millstream.streams.errors import BadUsage
-from millstream.streams.evaluate import Events, Plan, evaluate
+from millstream.streams.evaluate import Plan, evaluate
 from millstream.streams.evaluation import FUSED, Evaluation
+from millstream.streams.events import Events
 from millstream.streams.ranges import Range
 from millstream.streams.settings import Settings
 
@@ -66,6 +68,7 @@ class Tuner:
     ranges: Sequence[Range]
     search: Search
     clock_s: Callable[[], float]
+    items: DescribedItems | None = None
     tried: int = 0
     base: float = 0.0
     best: float = 0.0
@@ -111,9 +114,13 @@ class Tuner:
         """Return the best (b) against the base (a) on the events that no trial has seen."""
         plan = Plan(every=self.search.every, first=self.cut, seed=self.search.seed, sources=False)
         total = len(self.events)
-        base = evaluate(self.events, self.settings, plan, progress=progress)
+        base = evaluate(self.events, self.settings, plan, progress=progress, items=self.items)
         head = evaluate(
-            self.events, self.chosen(), plan, progress=lambda done: progress(total + done)
+            self.events,
+            self.chosen(),
+            plan,
+            progress=lambda done: progress(total + done),
+            items=self.items,
         )
         return compare_ranks(_ranks(base), _ranks(head), _users(base), self.search.seed)
 
@@ -183,7 +190,7 @@ class Tuner:
         if key not in self._figures:
             every, seed = self.search.every, self.search.seed
             plan = Plan(every=every, seed=seed, stop=self.cut, sources=False)
-            found = evaluate(self.events, self._with(trial), plan)
+            found = evaluate(self.events, self._with(trial), plan, items=self.items)
             self.tried += 1
             self._figures[key] = found.figures(FUSED)["recall@10"]
         return self._figures[key]

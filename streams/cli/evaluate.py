@@ -7,7 +7,14 @@ from typing import Literal, cast
 import click
 
 from millstream.streams.assembly import warm_up
-from millstream.streams.cli.evaluate_options import changed, changes_option, targets_option
+from millstream.streams.cli.evaluate_options import (
+    changed,
+    changes_option,
+    described,
+    item_columns_option,
+    items_option,
+    targets_option,
+)
 from millstream.streams.cli.evaluate_tables import show_comparison, show_evaluation
 from millstream.streams.cli.options import json_option, print_json, settings_options
 from millstream.streams.cli.progress import progress, say
@@ -30,6 +37,8 @@ PATH = click.Path(path_type=Path)
 @click.argument("source", metavar="DATASET|FILE", required=False)
 @reading_options
 @targets_option
+@items_option
+@item_columns_option
 @click.option(
     "--protocol",
     type=click.Choice(PROTOCOLS),
@@ -69,6 +78,8 @@ def command(
     reading: Reading,
     source: str | None,
     targets: str | None,
+    items: str | None,
+    item_columns: str | None,
     protocol: str,
     batch: int,
     every: int,
@@ -95,6 +106,7 @@ def command(
       millstream evaluate --compare a.json b.json
       millstream evaluate movielens-100k --targets 'value>=4' --report graded.html
       millstream evaluate clicks.csv --columns user=session,item=sku,ts=time --limit 50000
+      millstream evaluate clicks.csv --items goods.csv --item-columns item=sku,image=photo
     """
     if compared is not None:
         if source is not None or report is not None:
@@ -111,9 +123,19 @@ def command(
         _check_writable(report)
     settings = changed(settings, changes)
     asked = Asked(
-        protocol, batch, every, seed, reading.positive, targets, reading.limit, list(changes)
+        protocol,
+        batch,
+        every,
+        seed,
+        reading.positive,
+        targets,
+        reading.limit,
+        list(changes),
+        items,
+        item_columns,
     )
     table = read_events(source, replace(reading, targets=targets), settings.data_path, say)
+    catalogue = described(settings, items, item_columns)
     warm_up(settings)
     calm_collector()
     plan = Plan(
@@ -125,7 +147,7 @@ def command(
         lists=as_json or report is not None,
     )
     with progress("evaluating", len(table)) as tick:
-        found = evaluate(table, settings, plan, progress=tick)
+        found = evaluate(table, settings, plan, progress=tick, items=catalogue)
     if not found.scored:
         say(
             "nothing was scored: no event had an earlier one of its person and an item that was "

@@ -1,10 +1,15 @@
-"""The flags that evaluate and tune share beside those of reading: --targets and --set."""
+"""The flags that evaluate and tune share beside those of reading: --targets, --set, --items."""
 
 import click
 
+from millstream.streams.catalogue_table import GUESSED
+from millstream.streams.cli.progress import progress, say
+from millstream.streams.describe_file import describe_file
+from millstream.streams.described import DescribedItems
 from millstream.streams.errors import BadUsage
+from millstream.streams.guesses import parse_columns
 from millstream.streams.settings import Settings
-from millstream.streams.settings_reader import with_setting
+from millstream.streams.settings_reader import cache_dir, with_setting
 
 targets_option = click.option(
     "--targets",
@@ -14,6 +19,30 @@ targets_option = click.option(
 changes_option = click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Try a setting."
 )
+
+
+items_option = click.option(
+    "--items",
+    metavar="DATASET|FILE",
+    help="A catalogue: its items are candidates before anybody has met them.",
+)
+item_columns_option = click.option(
+    "--item-columns",
+    metavar="OURS=THEIRS,…",
+    help=f"Which column of --items is what, of {', '.join(GUESSED)}.",
+)
+
+
+def described(
+    settings: Settings, items: str | None, item_columns: str | None
+) -> DescribedItems | None:
+    """Return the catalogue that --items names, encoded; None where it names none."""
+    if items is None:
+        if item_columns is not None:
+            raise BadUsage("--item-columns goes with --items")
+        return None
+    columns = parse_columns(item_columns, list(GUESSED), "--item-columns")
+    return describe_file(items, columns, settings, cache_dir(), say, progress)
 
 
 def changed(settings: Settings, changes: tuple[str, ...]) -> Settings:

@@ -7,6 +7,7 @@ from rich.table import Table
 from millstream.streams.breakdown import drifts
 from millstream.streams.cli.output import stdout
 from millstream.streams.compare import Change, Comparison
+from millstream.streams.described import items_sentence
 from millstream.streams.evaluation import SLICES, Evaluation, Figures
 from millstream.streams.tune import Tuned
 
@@ -42,6 +43,10 @@ def show_evaluation(source: str, found: Evaluation, machine: str) -> None:
         f"{found.us_learn} to learn); {machine}",
         markup=False,
     )
+    if found.items is not None:
+        console.print(
+            f"{items_sentence(found.items)}; {found.us_per_item} µs an item", markup=False
+        )
 
 
 def show_comparison(a: str, b: str, result: Comparison) -> None:

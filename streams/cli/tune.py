@@ -8,7 +8,14 @@ import click
 import msgspec
 
 from millstream.streams.assembly import warm_up
-from millstream.streams.cli.evaluate_options import changed, changes_option, targets_option
+from millstream.streams.cli.evaluate_options import (
+    changed,
+    changes_option,
+    described,
+    item_columns_option,
+    items_option,
+    targets_option,
+)
 from millstream.streams.cli.evaluate_tables import show_tuned
 from millstream.streams.cli.options import json_option, print_json, settings_options
 from millstream.streams.cli.progress import progress, say
@@ -27,6 +34,8 @@ INTERRUPTED = 130
 @click.argument("source", metavar="DATASET|FILE")
 @reading_options
 @targets_option
+@items_option
+@item_columns_option
 @click.option("--trials", type=click.IntRange(1), default=40, show_default=True)
 @click.option(
     "--budget",
@@ -51,6 +60,8 @@ def command(
     reading: Reading,
     source: str,
     targets: str | None,
+    items: str | None,
+    item_columns: str | None,
     trials: int,
     budget: float | None,
     share: float,
@@ -73,7 +84,8 @@ def command(
     settings = changed(settings, changes)
     table = read_events(source, replace(reading, targets=targets), settings.data_path, say)
     search = Search(trials, budget, share, every, seed)
-    tuner = Tuner(table, settings, ranges_of(settings), search, time.monotonic)
+    catalogue = described(settings, items, item_columns)
+    tuner = Tuner(table, settings, ranges_of(settings), search, time.monotonic, items=catalogue)
     warm_up(settings)
     calm_collector()
     interrupted = False

@@ -49,8 +49,8 @@ def test_what_was_met_or_given_up_does_not_compete() -> None:
     met = [item for item in model.rows.ids() if item][:-1]
     (left,) = {item for item in model.rows.ids() if item} - set(met)
     histories = recommender.histories([Request("v", Profile(), 0)])
-    ranks = source_ranks(model, histories, model.rows.row(left), met, 0.999)
     names = [*Pairs.features, *Pop.features, *Mf.features]
+    ranks = source_ranks(model, histories, model.rows.row(left), met, 0.999, names)
     assert source_names(model) == names
     assert ranks == [1] * len(names)  # alone, whatever it scores
 
@@ -87,4 +87,5 @@ def test_an_item_that_was_never_seen_is_a_miss_everywhere() -> None:
     profile = Profile()
     profile.add(Event("1", "u", "a", "click", 1), Settings().profile)
     histories = recommender.histories([Request("u", profile, 2)])
-    assert source_ranks(model, histories, -1, [], 0.5) == [MISS] * len(source_names(model))
+    names = source_names(model)
+    assert source_ranks(model, histories, -1, [], 0.5, names) == [MISS] * len(names)
