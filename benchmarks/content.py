@@ -1,0 +1,150 @@
+"""What content is worth: none, text, pictures and both, fused early, late and hybrid.
+
+python benchmarks/content.py [--folder FOLDER] [--limit N] [--json]
+
+MovieLens 100K with plots and posters: a folder with events.parquet (user_id, item_id, value, ts)
+and items.parquet (item_id, title, year, genres, text, image). Posters are not shipped with this.
+Categories and years count in every row but `none`.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, too
+
+from benchmarks.report import answer
+from benchmarks.rig import say
+from millstream.models.content import ContentParams, Fusion
+from millstream.models.embedding import Modality
+from millstream.streams.assembly import warm_up
+from millstream.streams.cli.progress import progress
+from millstream.streams.collector import calm_collector
+from millstream.streams.datasets import EventTable, Reading, read_events
+from millstream.streams.describe_file import describe_file
+from millstream.streams.described import DescribedItems
+from millstream.streams.errors import MillstreamError, WorldMissing
+from millstream.streams.evaluate import Plan, evaluate
+from millstream.streams.evaluation import FUSED
+from millstream.streams.settings import Settings
+from millstream.streams.settings_reader import cache_dir, load_settings
+
+ATTRIBUTES: Final[tuple[Modality, ...]] = ("categories", "numbers")
+CONTENTS: Final[Mapping[str, tuple[Modality, ...]]] = {
+    "text": ("text", *ATTRIBUTES),
+    "image": ("image", *ATTRIBUTES),
+    "text+image": ("text", "image", *ATTRIBUTES),
+}
+FUSIONS: Final[tuple[Fusion, ...]] = ("early", "late", "hybrid")
+ROWS: Final[Sequence[tuple[str, tuple[Modality, ...], Fusion]]] = (
+    ("none", (), "late"),
+    ("categories, years", ATTRIBUTES, "late"),
+    *((f"{name}, {how}", of, how) for name, of in CONTENTS.items() for how in FUSIONS),
+)
+EVENT_COLUMNS: Final = {"user": "user_id", "item": "item_id", "ts": "ts", "value": "value"}
+ITEM_COLUMNS: Final = {
+    "item": "item_id",
+    "title": "title",
+    "description": "text",
+    "categories": "genres",
+    "image": "image",
+}
+FIGURES: Final = ("recall@10", "mrr@20", "first_event@10", "first_event@50", "items_1_5@10")
+HEADS: Final = ("R@10", "MRR@20", "first event, R@10", "R@50", "items 1-5, R@10", "µs an event")
+
+
+def measure(folder: Path, limit: int | None, every: int) -> dict[str, object]:
+    """Return the figures of every row. Raises WorldMissing where the data are not here."""
+    events, items = folder / "events.parquet", folder / "items.parquet"
+    for file in (events, items):
+        if not file.is_file():
+            raise WorldMissing(
+                f"{file} is not here: MovieLens 100K with plots and posters; --folder says where"
+            )
+    settings = load_settings()
+    reading = Reading(columns=EVENT_COLUMNS, positive="value>=4", limit=limit)
+    table = read_events(str(events), reading, settings.data_path, say)
+    catalogue = describe_file(str(items), ITEM_COLUMNS, settings, cache_dir(), say, progress)
+    found = {}
+    for name, modalities, fusion in ROWS:
+        chosen = catalogue.only(modalities) if modalities else None
+        row = found[name] = _figures(table, settings, chosen, fusion, every)
+        say(f"{name}: {', '.join(f'{figure} {row[figure]:.4f}' for figure in FIGURES)}")
+    return {
+        "events": len(table),
+        "items": msgspec.to_builtins(catalogue.found()),
+        "rows": found,
+    }
+
+
+def _figures(
+    table: EventTable,
+    settings: Settings,
+    items: DescribedItems | None,
+    fusion: Fusion,
+    every: int,
+) -> dict[str, float]:
+    content = settings.section("content")
+    assert isinstance(content, ContentParams)
+    changed = settings.with_section("content", msgspec.structs.replace(content, fusion=fusion))
+    warm_up(changed)
+    calm_collector()
+    found = evaluate(table, changed, Plan(every=every, sources=False), items=items)
+    fused, (_, first) = found.figures(FUSED), found.slice("first_event")
+    _, few = found.slice("item_events_1_5")
+    return {
+        "scored": found.scored,
+        "recall@10": fused["recall@10"],
+        "mrr@20": fused["mrr@20"],
+        "first_event@10": first["recall@10"],
+        "first_event@50": first["recall@50"],
+        "items_1_5@10": few["recall@10"],
+        "us_per_event": found.us_per_event,
+    }
+
+
+def default_folder() -> Path:
+    """Return where the tests' data are looked for."""
+    data = os.environ.get("MILLSTREAM_TEST_DATA")
+    root = Path(__file__).resolve().parent.parent
+    return (Path(data) if data else root.parent / "shared" / "data") / "movielens100k"
+
+
+@click.command(help=(__doc__ or "").splitlines()[0])
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the data are.")
+@click.option("--limit", type=click.IntRange(1), help="So many events, the earliest.")
+@click.option("--every", type=click.IntRange(1), default=1, help="Score every Nth event only.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of a table.")
+def command(folder: Path | None, limit: int | None, every: int, as_json: bool) -> int:
+    where = folder or default_folder()
+    return answer("content", lambda: measure(where, limit, every), _tables, as_json)
+
+
+def main() -> int:
+    """Measure and print; return the exit code."""
+    try:
+        return int(command.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except MillstreamError as error:
+        say(f"error: {error}")
+        return error.exit_code
+
+
+def _tables(found: Mapping[str, Any]) -> list[Table]:
+    table = Table("", *HEADS, title=f"{found['events']:,} events")
+    for name, row in found["rows"].items():
+        figures = [f"{row[figure]:.4f}" for figure in FIGURES]
+        table.add_row(name, *figures, f"{row['us_per_event']:,.0f}")
+    return [table]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The benchmark of content runs, on few events, and says where its data are to be."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from benchmarks.content import ROWS
+from PIL import Image
+
+ITEMS = 30
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A made-up folder of the same columns: people who walk in circles through thirty films."""
+    (tmp_path / "images").mkdir()
+    for item in range(ITEMS):
+        grey = np.full((8, 8, 3), 8 * item, np.uint8)
+        Image.fromarray(grey).save(tmp_path / f"images/{item}.png")
+    at = np.random.default_rng(1).integers(ITEMS, size=300)
+    events = {
+        "user_id": [int(n % 9) for n in range(300)],
+        "item_id": at.tolist(),
+        "value": [5.0] * 300,
+        "ts": [1_700_000_000 + n for n in range(300)],
+    }
+    items = {
+        "item_id": list(range(ITEMS)),
+        "title": [f"Film {n}" for n in range(ITEMS)],
+        "text": [f"A plot of {n % 7}" for n in range(ITEMS)],
+        "genres": [f"genre {n % 5}" for n in range(ITEMS)],
+        "year": [1950 + n for n in range(ITEMS)],
+        "image": [f"images/{n}.png" for n in range(ITEMS)],
+    }
+    pq.write_table(pa.table(events), tmp_path / "events.parquet")
+    pq.write_table(pa.table(items), tmp_path / "items.parquet")
+    return tmp_path
+
+
+def run(root: Path, *arguments: str, **changed: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(root / "benchmarks/content.py"), *arguments]
+    environment = {**os.environ, **changed}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+
+
+def test_every_row_is_measured_over_the_same_events(
+    folder: Path, root: Path, tmp_path: Path
+) -> None:
+    changed = {
+        "MILLSTREAM_DATA_DIR": str(tmp_path / "data"),
+        "MILLSTREAM_ENCODERS_TEXT": "hashing",
+        "MILLSTREAM_ENCODERS_IMAGE": "off",
+    }
+    done = run(root, "--folder", str(folder), "--limit", "200", "--json", **changed)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    assert found["machine"]
+    assert list(found["rows"]) == [name for name, _, _ in ROWS]
+    assert len({row["scored"] for row in found["rows"].values()}) == 1
+    assert found["rows"]["none"]["first_event@50"] == 0
+    assert found["rows"]["categories, years"]["first_event@50"] > 0
+    assert found["items"]["described"] == {"text": ITEMS, "categories": ITEMS, "numbers": ITEMS}
+
+
+def test_where_the_data_are_not_it_says_so(root: Path, tmp_path: Path) -> None:
+    done = run(root, "--folder", str(tmp_path))
+    assert done.returncode == 3
+    assert "MovieLens 100K with plots and posters; --folder says where" in done.stderr
