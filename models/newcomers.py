@@ -43,7 +43,7 @@ GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 class NewcomersParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of newcomers; `after` 0: they get no place. The prior is Beta(taken, passed)."""
 
-    after: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10
+    after: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 9
     taken: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 36.0
     passed: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 364.0
     prior: Annotated[float, msgspec.Meta(gt=0)] = 30.0

@@ -51,7 +51,8 @@ def fused_ranks(
     ranks = []
     places = slots(recommender.model.newcomers_after, RANKED_MAX) if drawn is not None else ()
     for b, (row, tie) in enumerate(zip(rows, ties, strict=True)):
-        if drawn is not None and row >= 0 and row in drawn.rows[b]:
+        new = drawn is not None and row >= 0 and row not in fused.rows[b]
+        if drawn is not None and new and row in drawn.rows[b]:
             at = int(np.flatnonzero(drawn.rows[b][drawn.rows[b] >= 0] == row)[0])
             ranks.append(places[at] + 1 if at < len(places) else MISS)
             continue
