@@ -129,7 +129,7 @@ def test_young_items_that_fit_are_proposed_until_they_are_no_longer_young() -> N
     assert source.young.rows().tolist() == [5, 6]
     bonus = source.bonus(np.array([[4, 5, 0, -1]], np.int32))
     assert bonus is not None
-    assert bonus.tolist() == [[0.0, pytest.approx(0.8), 0.0, 0.0]]
+    assert bonus.tolist() == [[0.0, source.params.young_bonus, 0.0, 0.0]]
 
 
 def test_a_young_item_that_nothing_describes_gets_no_bonus() -> None:
@@ -138,7 +138,7 @@ def test_a_young_item_that_nothing_describes_gets_no_bonus() -> None:
     meet(source, 1, 5)
     bonus = source.bonus(np.array([[1, 5]], np.int32))
     assert bonus is not None
-    assert bonus.tolist() == [[pytest.approx(0.8), 0.0]]
+    assert bonus.tolist() == [[source.params.young_bonus, 0.0]]
 
 
 def test_with_young_0_nothing_is_young() -> None:
@@ -189,5 +189,6 @@ def test_a_row_that_goes_to_another_item_is_new_again() -> None:
 
 def test_nobody_and_no_candidates_are_no_error() -> None:
     source = content()
-    assert source.score(no_histories(2), np.zeros((2, 0), np.int32)).shape == (5 + 3, 2, 0)
-    assert source.score(no_histories(0), np.zeros((0, 3), np.int32)).shape == (5 + 3, 0, 3)
+    many = len(source.features)
+    assert source.score(no_histories(2), np.zeros((2, 0), np.int32)).shape == (many, 2, 0)
+    assert source.score(no_histories(0), np.zeros((0, 3), np.int32)).shape == (many, 0, 3)
