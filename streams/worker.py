@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from millstream.exporters.health import HealthServer
 from millstream.exporters.metrics import WorkerMetrics
+from millstream.models.encoders import Encoders
 from millstream.streams.assembly import Assembly, warm_up
 from millstream.streams.collector import calm_collector
-from millstream.streams.encoders.choose import open_usable
 from millstream.streams.failpoints import failpoint_of
 from millstream.streams.host_faust import FaustHost, run_host
 from millstream.streams.job import Job
@@ -52,7 +52,7 @@ def run_worker(settings: Settings, name: WorkerName, announce: Callable[[str], N
         worker,
         waiting,
         failpoint=failpoint_of(settings.failpoint),
-        encoders=open_usable(settings, cache_dir()) if name == "encode" else None,
+        encoders=_encoders(settings) if name == "encode" else None,
     )
     jobs: dict[WorkerName, Callable[[], Job]] = {
         "recommend": assembly.recommend,
@@ -73,6 +73,13 @@ def run_worker(settings: Settings, name: WorkerName, announce: Callable[[str], N
         health.stop()
         store.close()
         log.close()
+
+
+def _encoders(settings: Settings) -> Encoders:
+    """Return the encoders that can be opened, for the only worker that needs their libraries."""
+    from millstream.streams.encoders.choose import open_usable  # 90 MB, and half a second
+
+    return open_usable(settings, cache_dir())
 
 
 def run_all(arguments: Mapping[WorkerName, Sequence[str]]) -> int:
