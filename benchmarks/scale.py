@@ -27,7 +27,7 @@ from millstream.models.catalogue import Catalogue
 from millstream.models.embedding import Embedding, Part, unit_vector
 from millstream.models.event import Event
 from millstream.models.interaction import FORMAT, InteractionBatch
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.profile import Profile
 from millstream.models.recommender import Request
 from millstream.models.space import FIT_MAX, Space

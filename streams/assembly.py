@@ -12,7 +12,8 @@ from millstream.models.embedding import Embedding, Modality, Part, content_diges
 from millstream.models.encoders import Encoders
 from millstream.models.event import Event
 from millstream.models.interaction import FORMAT, InteractionBatch
-from millstream.models.item_model import ItemModel, LearnedModel
+from millstream.models.item_model import ItemModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.model_replica import ModelReplica
 from millstream.models.profile import Profile
 from millstream.models.recommender import Recommender, Request

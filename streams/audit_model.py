@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from millstream.models.catalogue import Catalogue
 from millstream.models.errors import FrameRefused, StateRefused
 from millstream.models.interaction import decode_batch
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.profile import Profile
 from millstream.models.recommender import Request
 from millstream.models.repeats import Repeats

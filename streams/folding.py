@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from millstream.models.interaction import InteractionBatch, decode_batch
-from millstream.models.item_model import Folded, LearnedModel
+from millstream.models.learned_model import Folded, LearnedModel
 from millstream.streams.descriptions import Described, decode_descriptions
 from millstream.streams.log import Record
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from millstream.models.errors import StateRefused
 from millstream.models.histories import Rows
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.online_quality import OnlineQuality
 from millstream.streams.errors import MillstreamError
 from millstream.streams.folding import fold, said_by

@@ -8,7 +8,7 @@ import msgspec
 from millstream.exporters.store import Store
 from millstream.models.decayed import Decayed
 from millstream.models.embedding import MODALITIES
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.pop import Pop
 from millstream.models.similar import affordable, neighbours
 from millstream.streams.catalogue_follower import CatalogueFollower

@@ -7,7 +7,7 @@ from millstream.models.content import Content, ContentParams
 from millstream.models.embedding import MODALITIES, Embedding, Part, content_digest, unit_vector
 from millstream.models.frame import Frame
 from millstream.models.fusion import FusionParams
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.model_replica import ModelReplica
 from millstream.models.newcomers import NewcomersParams
 

@@ -13,7 +13,8 @@ from millstream.models.event import Event, EventWeights
 from millstream.models.event_set import ProfileParams
 from millstream.models.frame import Array
 from millstream.models.interaction import InteractionBatch
-from millstream.models.item_model import ItemModel, LearnedModel
+from millstream.models.item_model import ItemModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.model_replica import ModelReplica
 from millstream.models.newcomers import NO_NEWCOMERS, NewcomersParams, slots
 from millstream.models.profile import Profile

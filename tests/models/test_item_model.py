@@ -11,7 +11,7 @@ from millstream.models.fism import FismParams
 from millstream.models.frame import Array, Frame, decode_frame, encode_frame
 from millstream.models.fusion import FusionParams
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
-from millstream.models.item_model import Folded, LearnedModel
+from millstream.models.learned_model import Folded, LearnedModel
 from millstream.models.mf import MfParams
 from millstream.models.model_replica import ModelReplica
 from millstream.models.pairs import PairsParams

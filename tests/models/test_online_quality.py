@@ -5,7 +5,7 @@ import pytest
 
 from millstream.models.fusion import Fusion, FusionParams
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.online_quality import OnlineQuality
 from millstream.models.pop import PopParams
 from millstream.models.registry import new_source

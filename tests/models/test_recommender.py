@@ -13,7 +13,7 @@ from millstream.models.event_set import ProfileParams
 from millstream.models.fism import FismParams
 from millstream.models.fusion import FusionParams
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.mf import MfParams
 from millstream.models.pairs import Pairs, PairsParams
 from millstream.models.pop import PopParams

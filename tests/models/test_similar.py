@@ -12,7 +12,7 @@ from millstream.models.content import Content
 from millstream.models.embedding import MODALITIES, Embedding
 from millstream.models.fusion import FusionParams
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.registry import new_source, params_type
 from millstream.models.similar import affordable, neighbours
 

@@ -13,7 +13,7 @@ from millstream.models.event import Event, EventWeights
 from millstream.models.event_set import ProfileParams
 from millstream.models.fusion import FusionParams
 from millstream.models.histories import Histories, Rows
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.newcomers import Drawn, NewcomersParams
 from millstream.models.profile import Profile
 from millstream.models.recommender import NEW, Recommender, Request

@@ -11,7 +11,7 @@ from millstream.models.event import Event, EventWeights
 from millstream.models.event_set import ProfileParams
 from millstream.models.fusion import FusionParams
 from millstream.models.impressions import FatigueParams
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.newcomers import NewcomersParams
 from millstream.models.profile import Profile
 from millstream.models.recommender import Recommender, Request

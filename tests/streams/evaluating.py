@@ -7,7 +7,7 @@ from typing import Final
 from millstream.models.event import Event
 from millstream.models.fism import FismParams
 from millstream.models.interaction import FORMAT, InteractionBatch
-from millstream.models.item_model import LearnedModel
+from millstream.models.learned_model import LearnedModel
 from millstream.models.mf import MfParams
 from millstream.models.pairs import PairsParams
 from millstream.models.profile import Profile
