@@ -1,4 +1,4 @@
-"""Items that look, read or sound like one another: an exact scan over short codes."""
+"""Items that look, read or sound like one another: scans over short codes."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from millstream.models.arrays import missing
 from millstream.models.content import Content
-from millstream.models.content_kernels import NONE, TINY, cosines, joined
+from millstream.models.content_kernels import NONE, TINY, cosines, joined, near
 from millstream.models.histories import Rows, Scores
 from millstream.models.jit import kernel
 from millstream.models.space import Codes, Floats
@@ -37,6 +37,17 @@ def alike(content: Content, asked: Rows, pool: Rows, k: int) -> Rows:
     order = np.argsort(-found, axis=1, kind="stable")
     rows = np.where(found > NONE, pool[at], np.int32(-1))
     top[:, :many] = np.take_along_axis(rows, order, 1)
+    return top
+
+
+def nearest(content: Content, asked: Rows, pools: Rows, k: int) -> Rows:
+    """Return the k rows that each asked row (A,) is nearest to, out of a pool of its own (A, N).
+
+    As `alike` does, (A, k). Pools are padded with -1.
+    """
+    top, vectors = missing(len(asked), k), content.vectors
+    codes, scales = vectors.codes[asked], vectors.scales[asked]
+    near(vectors.codes, vectors.scales, codes, scales, content.worth, pools, top)
     return top
 
 

@@ -78,5 +78,6 @@ class Catalogue:
             for moment in (gate.available_from, gate.expires_at):
                 if now_ms < moment < until:
                     until = moment
+        mask.setflags(write=False)
         self._mask, self._mask_of = mask, (self._changes, placed, now_ms, until)
         return mask

@@ -7,10 +7,13 @@ when read (models/content_kernels.py). How modalities come together is a setting
     early    one feature, the dot product of joint vectors with fixed weights
     hybrid   both; the joint one attends to the modalities in which the history is of one mind
 
-Two more carry behaviour over to items that few have met: `spread` is how near an item is to what
+Three more carry behaviour over to items that few have met: `spread` is how near an item is to what
 `co` says of the other candidates (one step of smoothing over the graph of likeness), and `fresh`
 and `fresh_spread` are taste and spread again, for young items only, so that the fusion can trust
 likeness more where it has little else. Each was measured: docs/decisions/0008-content.md.
+
+All young items are looked at, or of more than `young_max` those in the cells nearest to a taste
+(models/cells.py, docs/decisions/0009-cells.md).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown, missing
-from millstream.models.content_kernels import near, score, tastes
+from millstream.models.cells import Cells, joint, unit
+from millstream.models.content_kernels import TINY, near, score, tastes
 from millstream.models.embedding import MODALITIES, Embedding
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.item_vectors import ItemVectors
@@ -88,21 +92,27 @@ class Content:
         powers = np.float64(p.profile_decay) ** np.arange(p.profile_items)
         self.decay: Floats = powers.astype(np.float32)
         self.vectors = ItemVectors()
+        self.cells = Cells()
         self.counts: Rows = np.zeros(0, np.int32)
-        self.young = Pool(p.young_max)
-        self.unmet = Pool(p.young_max)
+        self.described = Pool()
+        self.young = Pool()
+        self.unmet = Pool()
+        self._tasted: tuple[Histories, Taste] | None = None
 
     def grow(self, rows: int) -> None:
         """Make room for item rows 0 .. rows - 1."""
         self.vectors.grow(rows)
+        self.cells.grow(rows)
         self.counts = grown(self.counts, rows)
 
     def forget(self, rows: Rows) -> None:
         """Drop what these rows look like, and how often they were met."""
         self.vectors.forget(rows)
+        self.cells.forget(rows.tolist())
         self.counts[rows] = 0
-        self.young.drop(rows.tolist())
-        self.unmet.drop(rows.tolist())
+        self._tasted = None
+        for pool in (self.described, self.young, self.unmet):
+            pool.drop(rows.tolist())
 
     def describe(self, row: int, embedding: Embedding) -> Collection[int]:
         """Put what an item looks like in place of what was known of it. LEARN's only.
@@ -110,8 +120,11 @@ class Content:
         Returns the rows whose codes are new: of others too where axes were fitted anew.
         """
         described = self.vectors.describe(row, embedding)
+        self.cells.drop(described)
+        self.cells.put([r for r in described if self.vectors.scales[r].any()], self.joint)
         for told in described:
             self._place(told)
+        self._tasted = None
         return described
 
     def learn(self, steps: Steps) -> None:
@@ -122,17 +135,27 @@ class Content:
                 self._place(row)
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return what was described since the last call."""
-        return self.vectors.changes()
+        """Return what was described since the last call, and who changed cells for that."""
+        return self.vectors.changes() | self.cells.changes()
 
     def apply(self, changes: Arrays) -> None:
         """Take in what the learner was told of items."""
         self.vectors.apply(changes)
+        if "cells" in changes:
+            self.cells.apply(changes)
         for row in np.asarray(changes["rows"], np.int32).tolist():
             self._place(row)
+        self._tasted = None
+
+    def joint(self, rows: Rows) -> Floats:
+        """Return unit vectors (n, cells.WIDTH) by which rows find their cells."""
+        codes, scales = self.vectors.codes[rows], self.vectors.scales[rows]
+        return unit(joint(codes, scales, np.sqrt(self.worth)))
 
     def tastes(self, histories: Histories) -> Taste:
-        """Return what each person takes to."""
+        """Return what each person takes to. One batch asks several times: the last is kept."""
+        if self._tasted is not None and self._tasted[0] is histories:
+            return self._tasted[1]
         taste = Taste(len(histories))
         vectors = self.vectors
         tastes(
@@ -146,7 +169,22 @@ class Content:
             taste.scales,
             taste.lengths,
         )
+        self._tasted = histories, taste
         return taste
+
+    def look(self, rows: Rows, taste: Taste, worth: Floats) -> Rows | None:
+        """Return which of some rows to look at for each taste, (B, n) padded with -1; None: all.
+
+        Of more than `young_max` half as many, those that lie nearest by modalities of such worth:
+        everybody's own, they come from all over memory, which takes twice as long.
+        """
+        most = self.params.young_max // 2
+        if len(rows) <= self.params.young_max:
+            return None
+        # A joint vector holds the root of each modality's worth already.
+        asked = worth * np.sqrt(1.0 / np.maximum(self.worth, TINY), dtype=np.float32)
+        asked[self.worth <= 0.0] = 0.0
+        return self.cells.look(rows, joint(taste.codes, taste.scales, asked), most)
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return each person's k nearest young items by the joint vector, (B, k)."""
@@ -155,7 +193,9 @@ class Content:
         if len(pool):
             taste = self.tastes(histories)
             codes, scales = self.vectors.codes, self.vectors.scales
-            near(codes, scales, taste.codes, taste.scales, self.worth, pool, top)
+            looked = self.look(pool, taste, self.worth)
+            pools = pool[None, :] if looked is None else looked
+            near(codes, scales, taste.codes, taste.scales, self.worth, pools, top)
         return top
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
@@ -210,21 +250,26 @@ class Content:
         return self.young.among(candidates) * np.float32(self.params.young_bonus)
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return codes, scales and counts."""
-        return self.vectors.read_arrays() | {"counts": self.counts[: self.vectors.rows]}
+        """Return codes, scales, cells and counts."""
+        counts = {"counts": self.counts[: self.vectors.rows]}
+        return self.vectors.read_arrays() | self.cells.read_arrays() | counts
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return those, and what codes are made by."""
-        return self.vectors.arrays() | {"counts": self.counts[: self.vectors.rows]}
+        counts = {"counts": self.counts[: self.vectors.rows]}
+        return self.vectors.arrays() | self.cells.arrays() | counts
 
     def load(self, arrays: Arrays) -> None:
         """Replace the state; from `read_arrays` alone a replica's."""
         self.vectors.load(arrays)
+        self.cells.load(arrays)
         self.counts = np.array(arrays["counts"], np.int32)
-        described, most = self.vectors.described(), self.params.young_max
+        described = self.vectors.described()
         few = (self.counts > 0) & (self.counts <= self.params.young)
-        self.young = Pool(most, described & few)
-        self.unmet = Pool(most, described & (self.counts == 0))
+        self.described = Pool(described)
+        self.young = Pool(described & few)
+        self.unmet = Pool(described & (self.counts == 0))
+        self._tasted = None
 
     def attention(self, taste: Taste) -> Floats:
         """Return what each modality counts in each person's joint vector, (B, M)."""
@@ -233,8 +278,9 @@ class Content:
         return np.asarray(self.worth * np.exp(np.float32(ATTENTION) * taste.lengths), np.float32)
 
     def _place(self, row: int) -> None:
-        """Put a row into the pool where it belongs, if any."""
+        """Put a row into the pools where it belongs, if any."""
         count = self.counts[row]
         described = bool(self.vectors.scales[row].any())
+        self.described.put(row, described)
         self.unmet.put(row, described and count == 0)
         self.young.put(row, described and 0 < count <= self.params.young)

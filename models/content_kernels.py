@@ -11,7 +11,6 @@ from millstream.models.select import best
 from millstream.models.space import Codes, Floats
 
 Longs = npt.NDArray[np.int64]
-NEVER: Final = np.float32(-1e30)
 TINY: Final = np.float32(1e-9)
 NONE: Final = np.float32(-2.0)
 """Stands for the cosine of what is not there."""
@@ -139,90 +138,32 @@ def near(
     taste: Codes,
     taste_scales: Floats,
     worth: Floats,
-    pool: Rows,
+    pools: Rows,
     top: Rows,
 ) -> None:
-    """Write the rows of the pool that are nearest to each person's taste, (B, k), best first."""
-    cosine = np.empty((len(worth), len(pool)), np.float32)
-    joint = np.empty(len(pool), np.float32)
+    """Write the rows that are nearest to each person's taste, (B, k), best first.
+
+    Of everybody's pool (1, N), or of each person's own (B, N), padded with -1.
+    """
+    cosine = np.empty((len(worth), pools.shape[1]), np.float32)
+    joint = np.empty(pools.shape[1], np.float32)
     kept = np.empty(top.shape[1], np.float32)
     for b in range(len(top)):
         if taste_scales[b].max() <= 0.0:
             continue
+        pool = pools[min(b, len(pools) - 1)]
         cosines(codes, scales, taste[b], taste_scales[b], pool, cosine)
         joined(cosine, worth, joint)
-        best(joint, pool, len(pool), kept, top[b])
+        n = len(pool)
+        while n and pool[n - 1] < 0:
+            n -= 1
+        best(joint, pool, n, kept, top[b])
 
 
 @kernel
 def one_over(deviation: np.float32) -> np.float32:
     """Return what makes a z-score of a difference from the mean; 0 where all are alike."""
     return np.float32(1.0) / deviation if deviation > ALIKE else np.float32(0.0)
-
-
-@loose_kernel
-def standings(
-    codes: Codes,
-    scales: Floats,
-    taste: Codes,
-    taste_scales: Floats,
-    worth: Floats,
-    pool: Rows,
-    z: Floats,
-) -> None:
-    """Write z-scores over the pool of each cosine to one taste, and of the joint, (M + 1, N)."""
-    many, n = len(worth), len(pool)
-    cosines(codes, scales, taste, taste_scales, pool, z[:many])
-    joined(z[:many], worth, z[many])
-    fill(z, pool)
-    for m in range(many + 1):
-        row = z[m]
-        mean, square = np.float32(0.0), np.float32(0.0)
-        for q in range(n):
-            mean += row[q]
-        mean /= np.float32(n)
-        for q in range(n):
-            row[q] -= mean
-            square += row[q] * row[q]
-        inverse = one_over(np.float32(np.sqrt(square / np.float32(n))))
-        for q in range(n):
-            row[q] *= inverse
-
-
-@kernel
-def fits(
-    codes: Codes,
-    scales: Floats,
-    taste: Codes,
-    taste_scales: Floats,
-    worth: Floats,
-    weights: Floats,
-    sunk: Floats,
-    pool: Rows,
-    excluded_ptr: Longs,
-    excluded: Rows,
-    top: Rows,
-    values: Floats,
-) -> None:
-    """Write each person's best of the pool (ascending rows) by w . z + sunk, (B, k), best first."""
-    z = np.empty((len(worth) + 1, len(pool)), np.float32)
-    sums = np.empty(len(pool), np.float32)
-    for b in range(len(top)):
-        if taste_scales[b].max() <= 0.0:
-            continue
-        standings(codes, scales, taste[b], taste_scales[b], worth, pool, z)
-        sums[:] = sunk
-        for m in range(len(weights)):
-            for q in range(len(pool)):
-                sums[q] += weights[m] * z[m, q]
-        for e in range(excluded_ptr[b], excluded_ptr[b + 1]):
-            at = np.searchsorted(pool, excluded[e])
-            if at < len(pool) and pool[at] == excluded[e]:
-                sums[at] = NEVER
-        found = best(sums, pool, len(pool), values[b], top[b])
-        for q in range(found):
-            if values[b, q] <= NEVER:
-                top[b, q] = -1
 
 
 @loose_kernel

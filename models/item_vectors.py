@@ -18,6 +18,8 @@ from millstream.models.space import DIM, Codes, Floats, Space
 
 SWAP_SHARE: Final = 0.9
 """A new encoder version takes over when it knows so many of the items that the old one knows."""
+SWAP_LOOKS: Final = 256
+"""So often it is looked up while what it knows doubles: a look passes over all rows."""
 
 
 @dataclass(slots=True)
@@ -177,9 +179,12 @@ class ItemVectors:
         if coming is None or (coming.space.version, coming.space.width) != newest:
             coming = self._coming[modality] = _Coming(Space(*newest))
         coming.add(row, part)
+        known = len(coming.codes)
+        if known % max(known // SWAP_LOOKS, 1):
+            return []
         old = self.scales[: self.rows, n] > 0.0
         enough = SWAP_SHARE * np.count_nonzero(old)
-        if len(coming.codes) < enough or np.count_nonzero(old[list(coming.codes)]) < enough:
+        if known < enough or np.count_nonzero(old[list(coming.codes)]) < enough:
             return []
         del self._coming[modality]
         self._spaces[modality] = coming.space

@@ -22,9 +22,10 @@ from scipy.special import ndtr, ndtri
 
 from millstream.models.arrays import missing
 from millstream.models.content import Content
-from millstream.models.content_kernels import NEVER, fits, standings
 from millstream.models.embedding import MODALITIES
 from millstream.models.histories import Histories, Rows, Scores, one_of
+from millstream.models.newcomer_kernels import fits, standings
+from millstream.models.pool import some
 from millstream.models.source import Arrays
 
 Doubles = npt.NDArray[np.float64]
@@ -32,6 +33,11 @@ Doubles = npt.NDArray[np.float64]
 FEATURES: Final = (*MODALITIES, "content")
 DRAWN: Final = 64
 """Of so many newcomers, those that fit best, the draw decides."""
+SAMPLE: Final = 256
+"""Of more newcomers than are looked at, so many say what is usual."""
+LEARNT_FROM: Final = 2048
+"""At most so many newcomers compete with the one that was chosen."""
+NEVER: Final = np.float32(-1e30)
 PROPENSITY_MIN: Final = 0.01
 LUCK_MAX: Final = 9.0
 """Luck, a logarithm, is within this of 0."""
@@ -110,14 +116,11 @@ class Newcomers:
         """
         people = len(histories)
         rows, fit = missing(people, DRAWN), np.zeros((people, DRAWN), np.float32)
-        pool = self._content.unmet.rows()
-        pool = pool[~closed[pool]] if len(closed) else pool
+        pool = self._content.unmet.open(closed)
         if not len(pool):
             return Drawn(rows, fit, fit)
         taste, vectors = self._content.tastes(histories), self._content.vectors
-        shown = np.array([self.shown.get(row, 0) for row in pool.tolist()], np.float64)
-        strength = self.params.taken + self.params.passed
-        sunk = np.log(strength / (strength + shown)).astype(np.float32)
+        looked = self._content.look(pool, taste, np.maximum(self.modality_weights(), 0.0))
         fits(
             vectors.codes,
             vectors.scales,
@@ -125,10 +128,12 @@ class Newcomers:
             taste.scales,
             self._content.worth,
             self.weights.astype(np.float32),
-            sunk,
-            pool,
+            self._sunk(),
+            pool if looked is None else some(pool, SAMPLE),
+            missing(0, 0) if looked is None else looked,
             excluded_ptr,
             excluded,
+            np.zeros(vectors.rows, np.bool_),
             rows,
             fit,
         )
@@ -145,22 +150,27 @@ class Newcomers:
 
         Who comes second to it, in the same record, does not take to a newcomer any more.
         """
-        pool = self._content.unmet.rows()
-        if not self.params.after or not len(pool):
+        unmet = self._content.unmet
+        if not self.params.after or not len(unmet.rows()):
             return
-        for row in chosen[self._content.unmet.among(chosen)].tolist():
+        new = unmet.among(chosen)
+        for row in chosen[new].tolist():
             if self.shown.pop(row, None) is not None:
                 self._told[row] = None
         vectors, worth = self._content.vectors, self._content.worth
         first = np.sort(np.unique(chosen, return_index=True)[1])
-        for b in first[np.isin(chosen[first], pool) & (np.diff(histories.ptr)[first] > 0)].tolist():
+        for b in first[new[first] & (np.diff(histories.ptr)[first] > 0)].tolist():
             taste = self._content.tastes(one_of(histories, b))
             if taste.scales.max() <= 0.0:
                 continue
-            z = np.zeros((len(FEATURES), len(pool)), np.float32)
+            others = some(unmet.rows(), LEARNT_FROM)
+            rows = np.append(others[others != chosen[b]], chosen[b])
+            z = np.zeros((len(FEATURES), len(rows)), np.float32)
             like = taste.codes[0], taste.scales[0], worth
-            standings(vectors.codes, vectors.scales, *like, pool, z)
-            self._step(z.astype(np.float64), int(np.searchsorted(pool, chosen[b])))
+            standings(vectors.codes, vectors.scales, *like, rows, z)
+            # Those left out count through those that are not.
+            passed_over = math.log(max((len(unmet.rows()) - 1) / max(len(rows) - 1, 1), 1.0))
+            self._step(z.astype(np.float64), passed_over)
 
     def note_shown(self, row: int) -> None:
         """Count that a newcomer was shown to somebody, or refused."""
@@ -220,14 +230,27 @@ class Newcomers:
         self._told.clear()
         self._changed = False
 
-    def _step(self, z: Doubles, at: int) -> None:
-        """Take one Newton step of the softmax towards the newcomer that was chosen."""
+    def _sunk(self) -> Scores:
+        """Return what having been shown in vain takes from each row, log(E theta / E theta_0)."""
+        sunk = np.zeros(self._content.vectors.rows, np.float32)
+        if self.shown:
+            strength = self.params.taken + self.params.passed
+            times = np.fromiter(self.shown.values(), np.float64, len(self.shown))
+            sunk[list(self.shown)] = np.log(strength / (strength + times))
+        return sunk
+
+    def _step(self, z: Doubles, passed_over: float) -> None:
+        """Take one Newton step of the softmax towards the last newcomer, which was chosen.
+
+        `passed_over` is the logarithm of how many each of the others stands for.
+        """
         scores = self.weights @ z
+        scores[:-1] += passed_over
         p = np.exp(scores - scores.max())
         p /= p.sum()
         mean = z @ p
         self.curvature += (z * p) @ z.T - np.outer(mean, mean)
-        self.weights = self.weights + np.linalg.solve(self.curvature, z[:, at] - mean)
+        self.weights = self.weights + np.linalg.solve(self.curvature, z[:, -1] - mean)
         self._changed = True
 
     def _luck(self, histories: Histories, rows: Rows) -> Scores:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.alike import alike, likeness
+from millstream.models.alike import alike, likeness, nearest
 from millstream.models.arrays import missing
 from millstream.models.content import Content
 from millstream.models.histories import Histories, Rows, Scores
@@ -25,8 +25,10 @@ WORTH_MET: Final = 10.0
 """k: after so many events behaviour counts as much as content."""
 SCANNED_BELOW: Final = 100
 """Items met more often get content's word on behaviour's neighbours, but no scan for others."""
-POOL_MAX: Final = 50_000
-"""Of more described items every n-th is scanned."""
+EXACT_MAX: Final = 20_000
+"""Of more described items only those in the nearest cells are scanned."""
+LOOKED_AT: Final = 4096
+"""So many of them: 99 % of true neighbours among 300,000 (docs/decisions/0009-cells.md)."""
 PAIRS_A_CALL: Final = 500_000
 """Pairs of items that one call scans: about .1 s of a busy core, every second at most."""
 
@@ -47,8 +49,9 @@ def affordable(model: ItemModel, rows: Iterable[int], most: int) -> list[int]:
     content = model.content
     scans = most
     if content is not None:
-        described = int(_described(content).sum())
-        scans = max(PAIRS_A_CALL // max(min(described, POOL_MAX), 1), 1)
+        described = len(content.described.rows())
+        scanned = described if described <= EXACT_MAX else LOOKED_AT
+        scans = max(PAIRS_A_CALL // max(scanned, 1), 1)
     taken: list[int] = []
     for row in rows:
         scans -= content is not None and _is_scanned(content, row)
@@ -70,10 +73,9 @@ def neighbours(
         found = source.retrieve(alone, most + 1)
     if content is not None:
         scanned = np.array([_is_scanned(content, row) for row in rows], np.bool_)
-        pool = _pool(content, closed)
-        if scanned.any() and len(pool):
+        if scanned.any():
             like = missing(len(rows), most + 1)
-            like[scanned] = alike(content, asked[scanned], pool, most + 1)
+            like[scanned] = _alike(content, asked[scanned], closed, most + 1)
             found = np.concatenate((found, like), axis=1)
     others = _distinct(found, asked, closed)
     scores, modalities = _blend(source, content, alone, asked, others)
@@ -101,27 +103,23 @@ def _blend(
     if content is None:
         return said, missing(*others.shape)
     met = content.counts[asked].astype(np.float32)
-    share = np.where(_described(content)[asked], WORTH_MET / (met + WORTH_MET), 0.0)
+    share = np.where(content.vectors.scales[asked].any(axis=1), WORTH_MET / (met + WORTH_MET), 0.0)
     like, modalities = likeness(content, asked, others)
     mine = ((1.0 - share)[:, None] * said).astype(np.float32)
     theirs = (share[:, None] * like).astype(np.float32)
     return mine + theirs, np.where(theirs > mine, modalities, np.int32(-1))
 
 
-def _described(content: Content) -> npt.NDArray[np.bool_]:
-    return np.asarray(content.vectors.scales.any(axis=1))
-
-
 def _is_scanned(content: Content, row: int) -> bool:
     return bool(content.vectors.scales[row].any()) and content.counts[row] < SCANNED_BELOW
 
 
-def _pool(content: Content, closed: npt.NDArray[np.bool_]) -> Rows:
-    """Return the described rows that may be shown, or evenly picked `POOL_MAX` of them."""
-    there = _described(content)
-    there[: len(closed)] &= ~closed[: len(there)]
-    pool = np.flatnonzero(there).astype(np.int32)
-    return pool[:: -(-len(pool) // POOL_MAX)] if len(pool) > POOL_MAX else pool
+def _alike(content: Content, asked: Rows, closed: npt.NDArray[np.bool_], k: int) -> Rows:
+    """Return the k items that each asked row (A,) is nearest to, (A, k), none of them `closed`."""
+    pool = content.described.open(closed)
+    if len(pool) <= EXACT_MAX:
+        return alike(content, asked, pool, k)
+    return nearest(content, asked, content.cells.look(pool, content.joint(asked), LOOKED_AT), k)
 
 
 def _distinct(found: Rows, asked: Rows, closed: npt.NDArray[np.bool_]) -> Rows:

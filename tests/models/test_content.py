@@ -150,12 +150,23 @@ def test_with_young_0_nothing_is_young() -> None:
     assert source.bonus(np.array([[1]], np.int32)) is None
 
 
-def test_no_more_rows_are_looked_at_than_young_max() -> None:
-    source = content(params=ContentParams(young_max=3))
-    assert source.unmet.rows().tolist() == [9, 10, 11]
-    meet(source, 1, 2, 3, 4, 11)
-    assert source.young.rows().tolist() == [3, 4, 11]
-    assert source.unmet.rows().tolist() == [8, 9, 10]
+def test_of_more_young_items_than_young_max_the_nearest_are_looked_at() -> None:
+    few, all_ = (content(600, msgspec.structs.replace(PARAMS, young_max=n)) for n in (200, 600))
+    for each in (few, all_):
+        meet(each, *range(600))
+    histories = histories_of([[0], [1], []])
+    taste = few.tastes(histories)
+    looked = few.look(few.young.rows(), taste, few.worth)
+    assert looked is not None
+    assert looked.shape == (3, 100)
+    assert (looked[0] % 2 == 0).mean() > 0.9  # even items are alike
+    assert (looked[1] % 2 == 1).mean() > 0.9
+    assert (looked[2] == -1).all()
+    assert all_.look(all_.young.rows(), all_.tastes(histories), all_.worth) is None
+    found, exact = few.retrieve(histories, 9), all_.retrieve(histories, 9)
+    for one, other in zip(found[:2].tolist(), exact[:2].tolist(), strict=True):
+        assert len({*one} & {*other}) >= 5
+    assert (found[2] == -1).all()
 
 
 def test_pools_are_a_function_of_what_is_described_and_met_on_every_side() -> None:

@@ -51,6 +51,14 @@ def test_a_newer_version_takes_over_when_it_knows_nine_tenths_of_the_old() -> No
     assert vectors.scales[ROWS - 1, TEXT] > 0
 
 
+def test_it_takes_over_soon_after_nine_tenths_of_many() -> None:
+    vectors = filled(1000)
+    vectors.grow(5000)  # rows that nothing describes are no reason to wait
+    moved = [row for row in range(1000) if len(vectors.describe(row, only("text", row, "22"))) > 1]
+    assert len(moved) == 1
+    assert 899 <= moved[0] <= 905
+
+
 def test_items_that_only_the_newer_version_knows_do_not_make_it_take_over() -> None:
     vectors = filled()
     vectors.grow(3 * ROWS)
@@ -134,13 +142,17 @@ def test_zero_modalities_are_no_description() -> None:
     assert vectors.changes() == {}
 
 
-@given(st.integers(1, 6), st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=60))
-def test_a_pool_gives_the_highest_of_what_is_in_it(most: int, puts: list[tuple[int, bool]]) -> None:
-    pool, true = Pool(most), set[int]()
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=60))
+def test_a_pool_gives_what_is_in_it_and_not_closed(puts: list[tuple[int, bool]]) -> None:
+    pool, true = Pool(), set[int]()
+    closed = np.arange(20) % 3 == 0
+    closed.setflags(write=False)
     for row, inside in puts:
         pool.put(row, inside)
         (true.add if inside else true.discard)(row)
-        assert pool.rows().tolist() == sorted(true)[-most:]
+        assert pool.rows().tolist() == sorted(true)
+        assert pool.open(closed).tolist() == [r for r in sorted(true) if r >= 20 or r % 3]
+        assert pool.open(closed) is pool.open(closed)
         assert (row in pool) == inside
     asked = np.arange(-1, 99, dtype=np.int32).reshape(4, 25)
     assert pool.among(asked).ravel().tolist() == [row in true for row in range(-1, 99)]

@@ -41,9 +41,11 @@ def look(row: int, *modalities: Modality) -> Embedding:
     return Embedding(parts)
 
 
-def made(params: NewcomersParams = PARAMS, items: int = ITEMS) -> tuple[Content, Newcomers]:
+def made(
+    params: NewcomersParams = PARAMS, items: int = ITEMS, looked_at: int = 2048
+) -> tuple[Content, Newcomers]:
     """The first ten items were met; the others are newcomers."""
-    content = Content(ContentParams(worth_text=1.0, worth_image=1.0))
+    content = Content(ContentParams(worth_text=1.0, worth_image=1.0, young_max=looked_at))
     content.grow(items)
     for row in range(items):
         content.describe(row, look(row))
@@ -125,8 +127,32 @@ def test_excluded_and_closed_and_met_rows_are_never_drawn() -> None:
     one, other = (set(rows.tolist()) - {-1} for rows in drawn.rows)
     assert one == set(range(MET, ITEMS)) - set(range(12, 20)) - {24, 30, 59}
     assert other == set(range(MET, ITEMS)) - set(range(12, 20))
-    closed[:] = True
+    closed = np.ones(ITEMS, np.bool_)
     assert (draw(newcomers, histories_of([[0]]), None, closed).rows == -1).all()
+
+
+def test_of_more_newcomers_than_are_looked_at_the_same_fit() -> None:
+    few, all_ = (made(items=900, looked_at=n)[1] for n in (300, 900))
+    histories = histories_of([[0, 6], [1, 7]])
+    excluded = [[12, 18], [13]]
+    found, exact = draw(few, histories, excluded), draw(all_, histories, excluded)
+    for one, other, told in zip(found.rows, exact.rows, excluded, strict=True):
+        assert len({*one.tolist()} & {*other.tolist()}) > DRAWN // 2
+        assert not {*one.tolist()} & {*told}
+    both = found.rows[0] == exact.rows[0]
+    assert found.values[0, both] == pytest.approx(exact.values[0, both], abs=0.3)  # z by a sample
+    alone = draw(few, one_of(histories, 0), excluded[:1])
+    assert alone.rows[0].tolist() == found.rows[0].tolist()
+
+
+def test_what_is_learned_of_many_newcomers_goes_the_same_way_as_of_few() -> None:
+    for items in (300, 3000):
+        content, newcomers = made(items=items)
+        before = newcomers.modality_weights()
+        for row in range(12, 132, 6):  # alike in text, and never in the picture
+            choose(newcomers, content, row + 1, [row + 3])
+        after = newcomers.modality_weights()
+        assert after[IMAGE] < before[IMAGE]
 
 
 def test_a_draw_is_of_the_person_the_item_and_the_moment_and_not_of_the_batch() -> None:

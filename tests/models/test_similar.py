@@ -34,12 +34,14 @@ def look(model: LearnedModel, looks: dict[str, Sequence[int]]) -> None:
     """Give items a row and these codes of a picture."""
     for item in looks:  # what describes them makes rows; their codes are then put by hand
         model.describe(model.offset, [(item, Embedding({"image": part(1.0, 2.0)}))], 0)
-    vectors = content_in(model).vectors
+    content = content_in(model)
     for item, code in looks.items():
         row = model.rows.row(item)
-        vectors.codes[row], vectors.scales[row] = 0, 0.0
-        vectors.codes[row, IMAGE, : len(code)] = code
-        vectors.scales[row, IMAGE] = 1 / np.linalg.norm(code)
+        codes, scales = content.vectors.codes[[row]] * 0, content.vectors.scales[[row]] * 0
+        codes[0, IMAGE, : len(code)] = code
+        scales[0, IMAGE] = 1 / np.linalg.norm(code)
+        content.apply({"rows": np.array([row]), "codes": codes, "scales": scales})
+        content.cells.put([row], content.joint)
 
 
 def meet(model: LearnedModel, one: str, other: str) -> None:
@@ -136,11 +138,26 @@ def test_so_many_are_taken_as_can_be_scanned(monkeypatch: pytest.MonkeyPatch) ->
     assert affordable(model, [], 200) == []
 
 
-def test_of_too_many_items_a_bounded_number_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_too_many_items_those_in_the_nearest_cells_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model = new_model()
-    look(model, {f"m{n}": [100, n] for n in range(10)})
-    monkeypatch.setattr(similar, "POOL_MAX", 4)
-    assert [item for item, _, _ in named(model, "m1", most=9)] == ["m0", "m3", "m6", "m9"]
+    kinds = np.random.default_rng(7).integers(-100, 100, (20, 16))
+    own = np.random.default_rng(8).integers(-20, 20, (600, 16))
+    look(model, {f"m{n}": (kinds[n % 20] + own[n]).clip(-127, 127).tolist() for n in range(600)})
+    closed = np.zeros(600, np.bool_)
+    closed[::7] = True
+    closed.setflags(write=False)
+    asked = list(range(0, 600, 11))
+    exact = neighbours(model, asked, closed, NOW, 5)
+    monkeypatch.setattr(similar, "EXACT_MAX", 500)
+    monkeypatch.setattr(similar, "LOOKED_AT", 350)
+    found = neighbours(model, asked, closed, NOW, 5)
+    same = [len({*one} & {*other}) / 5 for one, other in zip(exact, found, strict=True)]
+    assert np.mean(same) > 0.9
+    assert not any(closed[one.row] for each in found for one in each)
+    monkeypatch.setattr(similar, "PAIRS_A_CALL", 3 * 350)
+    assert affordable(model, asked, 200) == asked[:3]
 
 
 def test_what_is_described_is_touched_and_so_is_what_is_encoded_anew() -> None:
