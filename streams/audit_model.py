@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from millstream.models.catalogue import Catalogue
 from millstream.models.errors import FrameRefused, StateRefused
 from millstream.models.interaction import decode_batch
@@ -236,13 +238,19 @@ def _items(settings: Settings, log: Log) -> list[Record]:
 
 
 def _same(ours: list[Entry], theirs: list[Entry]) -> bool:
-    """Return whether two lists are equal; order may differ only between scores within 1e-5."""
+    """Return whether two lists say the same; order may differ only between scores within 1e-5.
+
+    What is said of an item beside its score is picked by a maximum or drawn by a hash: the last
+    bits of a score do not move it, so it has no tolerance.
+    """
     if ours == theirs:
         return True
-    if len(ours) != len(theirs) or {e.item for e in ours} != {e.item for e in theirs}:
+    said = {entry.item: entry for entry in ours}
+    if len(ours) != len(theirs) or said.keys() != {entry.item for entry in theirs}:
         return False
-    score = {e.item: e.score for e in ours}
     return all(
-        abs(score[a.item] - a.score) <= TOLERANCE and abs(a.score - b.score) <= TOLERANCE
+        abs(said[a.item].score - a.score) <= TOLERANCE
+        and abs(a.score - b.score) <= TOLERANCE
+        and replace(a, score=said[a.item].score) == said[a.item]
         for a, b in zip(theirs, ours, strict=True)
     )

@@ -451,17 +451,42 @@ def swapped(listing: Listing) -> Listing:
     return msgspec.structs.replace(listing, items=[second, first, *others])
 
 
-def another_item(listing: Listing) -> Listing:
+def of_first(listing: Listing, **said: object) -> Listing:
+    """The list with something else said of its first item."""
     first, *others = listing.items
-    return msgspec.structs.replace(
-        listing, items=[msgspec.structs.replace(first, item="planted"), *others]
-    )
+    return msgspec.structs.replace(listing, items=[msgspec.structs.replace(first, **said), *others])
+
+
+def another_item(listing: Listing) -> Listing:
+    return of_first(listing, item="planted")
 
 
 def another_score(listing: Listing) -> Listing:
-    first, *others = listing.items
-    edited = msgspec.structs.replace(first, score=first.score + 0.001)
-    return msgspec.structs.replace(listing, items=[edited, *others])
+    return of_first(listing, score=listing.items[0].score + 0.001)
+
+
+def another_source(listing: Listing) -> Listing:
+    return of_first(listing, source="pop")
+
+
+def another_because(listing: Listing) -> Listing:
+    return of_first(listing, because="planted")
+
+
+def no_because(listing: Listing) -> Listing:
+    return of_first(listing, because=None)
+
+
+def a_modality(listing: Listing) -> Listing:
+    return of_first(listing, modality="image")
+
+
+def a_propensity(listing: Listing) -> Listing:
+    return of_first(listing, propensity=0.5)
+
+
+def another_because_and_hardly_another_score(listing: Listing) -> Listing:
+    return of_first(listing, because="planted", score=listing.items[0].score + 5e-6)
 
 
 def one_less(listing: Listing) -> Listing:
@@ -486,6 +511,12 @@ def of_another_user(listing: Listing) -> Listing:
         (swapped, "is not what its inputs give"),
         (another_item, "is not what its inputs give"),
         (another_score, "is not what its inputs give"),
+        (another_source, "is not what its inputs give"),
+        (another_because, "is not what its inputs give"),
+        (no_because, "is not what its inputs give"),
+        (a_modality, "is not what its inputs give"),
+        (a_propensity, "is not what its inputs give"),
+        (another_because_and_hardly_another_score, "is not what its inputs give"),
         (one_less, "is not what its inputs give"),
         (of_another_model, "which never was"),
         (of_other_offsets, "is of other offsets than the profile"),
@@ -505,9 +536,7 @@ def test_an_edited_list_is_named(
 def test_the_order_of_scores_that_are_as_good_as_equal_may_differ(life: System) -> None:
     user = with_list(life)
     listing = life.listing(user)
-    first, *others = listing.items
-    edited = msgspec.structs.replace(first, score=first.score + 5e-6)
-    edit_list(life, user, msgspec.structs.replace(listing, items=[edited, *others]))
+    edit_list(life, user, of_first(listing, score=listing.items[0].score + 5e-6))
     assert life.audit().clean
 
 
@@ -646,6 +675,7 @@ def test_on_kafka_and_redis_a_whole_system_is_clean_and_each_damage_is_named(
     assert (found.profiles, found.lists, found.digests, found.frames) == (5, 5, 3, 2)
 
     edit_list(system, "u0", swapped(system.listing("u0")))
+    edit_list(system, "u4", another_because(system.listing("u4")))
     edit_profile(system, "u1", drop_newest)
     with redis.Redis.from_url(redis_url) as client:
         client.delete(keys.listing("u2"))
@@ -661,6 +691,7 @@ def test_on_kafka_and_redis_a_whole_system_is_clean_and_each_damage_is_named(
     faults(
         found,
         "the list of user u0 is not what its inputs give",
+        "the list of user u4 is not what its inputs give",
         "the profile of user u1 lacks 1 events",
         "user u2 has a profile and no list",
         "user u3 has events below progress and no profile",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import pytest
 from tests.streams.embedding import DECODERS, MeanColours, WordHashes, inline, png
+from tests.streams.test_audit import edit_list
 from tests.streams.test_embedded import applied, is_learnt, publish, until
 
 from millstream.models.encoders.hashing import HashingText
@@ -103,6 +104,30 @@ def test_each_newcomer_goes_to_whom_it_fits(make_system: MakeSystem) -> None:
     found = system.audit()
     assert found.clean, found.faults
     assert found.lists == 24
+
+
+@pytest.mark.parametrize(
+    "edit", [{"propensity": 0.5}, {"propensity": None}, {"because": "b1"}, {"modality": "audio"}]
+)
+def test_what_is_said_of_a_newcomer_is_audited_too(
+    make_system: MakeSystem, edit: dict[str, object]
+) -> None:
+    system = make_system(**LIST)
+    fill(system)
+    system.item("a9", **says("a9"))
+    system.embed({"text": HashingText()})
+    system.event("u0", "a1")
+    system.work()
+    assert newcomer(entries(system, "u0"), "a9")
+    assert system.audit().clean
+    edited = [
+        msgspec.structs.replace(entry, **edit) if entry.item == "a9" else entry
+        for entry in entries(system, "u0")
+    ]
+    edit_list(system, "u0", msgspec.structs.replace(system.listing("u0"), items=edited))
+    found = system.audit()
+    assert found.lists_differ == 1
+    assert "the list of user u0 is not what its inputs give" in found.faults[0]
 
 
 def test_a_deleted_newcomer_leaves_and_one_that_was_taken_is_new_no_more(
