@@ -7,12 +7,10 @@ Each call makes a new, empty source with the same settings and seed; its bounds 
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from millstream.models.histories import Step, Steps, one_of
-from millstream.models.registry import new_source, params_type, section_of
 from millstream.models.samples import (
     DEPTH,
     ITEMS,
@@ -32,30 +30,6 @@ from millstream.models.samples import (
 from millstream.models.source import Arrays, Derives, Describes, Source
 
 Maker = Callable[[], Source]
-SMALL: Final[dict[str, object]] = {
-    "factors": 8,
-    "half_life": 3.0,
-    "head": 16,
-    "item_users": 16,
-    "negatives": 2,
-    "trending_half_life": 1.0,
-    "users_max": 64,
-    "width": 8,
-    "young": 25,
-    "young_max": 16,
-}
-"""What params of these names are while a source is checked, whichever source has them."""
-
-
-def small_params(name: str) -> msgspec.Struct:
-    """Return a source's params with small bounds."""
-    params = params_type(section_of(name))
-    return params(**{key: SMALL[key] for key in params.__struct_fields__ if key in SMALL})
-
-
-def small_source(name: str) -> Source:
-    """Return an empty source with small bounds."""
-    return new_source(name, small_params(name), 7)
 
 
 def reading_changes_no_byte(make: Maker) -> None:

@@ -1,12 +1,14 @@
-"""Small made-up items, interactions and histories, for checks and tests."""
+"""Small sources, and small made-up items, interactions and histories for them: for checks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from millstream.models.embedding import MODALITIES, Embedding, Part, unit_vector
 from millstream.models.histories import Histories, Rows, Scores, Step, Steps
+from millstream.models.registry import new_source, params_type, section_of
 from millstream.models.source import Derives, Describes, Source
 
 ITEMS: Final = 40
@@ -19,6 +21,30 @@ CUT: Final = 7
 """Steps given at once; no multiple of it is, so that the last part is a shorter one."""
 WIDTH: Final = 16
 """Of the vectors that items are described by."""
+SMALL: Final[dict[str, object]] = {
+    "factors": 8,
+    "half_life": 3.0,
+    "head": 16,
+    "item_users": 16,
+    "negatives": 2,
+    "trending_half_life": 1.0,
+    "users_max": 64,
+    "width": 8,
+    "young": 25,
+    "young_max": 16,
+}
+"""What params of these names are while a source is checked, whichever source has them."""
+
+
+def small_params(name: str) -> msgspec.Struct:
+    """Return a source's params with small bounds."""
+    params = params_type(section_of(name))
+    return params(**{key: SMALL[key] for key in params.__struct_fields__ if key in SMALL})
+
+
+def small_source(name: str) -> Source:
+    """Return an empty source with small bounds."""
+    return new_source(name, small_params(name), 7)
 
 
 def steps(n: int, seed: int = 0, items: int = ITEMS, users: int = USERS) -> Iterator[Step]:

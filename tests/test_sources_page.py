@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 import millstream.models
-from millstream.models.checks import CHECKS, small_source
+from millstream.models.checks import CHECKS
 from millstream.models.registry import SOURCES
+from millstream.models.samples import small_source
 from millstream.streams.cli import cli
 from millstream.streams.errors import BadUsage
 from millstream.streams.settings_reader import setting_types

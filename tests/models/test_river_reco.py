@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 from river import reco
 
-from millstream.models.checks import (
-    CHECKS,
-    learning_lifts_what_was_learnt,
-    small_params,
-    small_source,
-)
+from millstream.models.checks import CHECKS, learning_lifts_what_was_learnt
 from millstream.models.errors import ModelError
 from millstream.models.histories import Steps
 from millstream.models.registry import new_source
 from millstream.models.river_options import new_recommender, recommenders
 from millstream.models.river_reco import RiverRecoParams
 from millstream.models.river_state import RiverState
-from millstream.models.samples import everything, histories_of, some_histories, step_of, taught
+from millstream.models.samples import (
+    everything,
+    histories_of,
+    small_params,
+    small_source,
+    some_histories,
+    step_of,
+    taught,
+)
 
 MODELS = sorted(recommenders())
 CHANCE = {("RandomNormal", learning_lifts_what_was_learnt)}  # it learns nothing of any item

@@ -8,12 +8,12 @@ import sys
 import msgspec
 import pytest
 
-from millstream.models.checks import CHECKS, small_params, small_source
+from millstream.models.checks import CHECKS
 from millstream.models.errors import ModelError
 from millstream.models.histories import Steps
 from millstream.models.pop import PopParams
 from millstream.models.registry import SOURCES, is_family, new_source, params_type
-from millstream.models.samples import step_of, taught
+from millstream.models.samples import small_params, small_source, step_of, taught
 
 NAMES = sorted(name for name in SOURCES if not is_family(name))
 
