@@ -17,10 +17,10 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from millstream.models.errors import ModelError
-from millstream.models.registry import SOURCES, is_family, new_source, params_type, section_of
+from millstream.models.registry import SOURCES, params_type
 from millstream.streams.errors import BadUsage, WorldMissing
 from millstream.streams.settings import Settings
+from millstream.streams.settings_together import check_together
 
 ENV_PREFIX: Final = "MILLSTREAM_"
 FILE_ENV: Final = "MILLSTREAM_SETTINGS"
@@ -65,7 +65,7 @@ def load_settings(
     for key, flag in (flags or {}).items():
         given[key] = _Given(flag.value, flag.name, True)
     settings = _over(Settings(), given, leaves)
-    _check_together(settings, given)
+    check_together(settings, _places(given))
     return settings
 
 
@@ -76,7 +76,7 @@ def with_setting(settings: Settings, key: str, text: str, flag: str) -> Settings
         raise BadUsage(f"{flag}: there is no setting {key}{_nearest(key, leaves)}")
     given = {key: _Given(text, flag, True)}
     changed = _over(settings, given, leaves)
-    _check_together(changed, given)
+    check_together(changed, _places(given))
     return changed
 
 
@@ -157,6 +157,10 @@ def _from_environment(
             raise BadUsage(f"unknown environment variable {name}{hint}")
         given[names[name]] = _Given(env[name], name, True)
     return given
+
+
+def _places(given: Mapping[str, _Given]) -> dict[str, str]:
+    return {key: one.place for key, one in given.items()}
 
 
 def _over(
@@ -261,46 +265,3 @@ def _nearest(key: str, leaves: Mapping[str, inspect.Type]) -> str:
         ends = {leaf.rpartition(".")[2]: leaf for leaf in leaves}
         near = [ends[end] for end in get_close_matches(key.rpartition(".")[2], ends, 1, 0.6)]
     return f"; the nearest known one is {near[0]}" if near else "; docs/settings.md lists them all"
-
-
-def _check_together(settings: Settings, given: Mapping[str, _Given]) -> None:
-    """Refuse values that are right alone and wrong together."""
-
-    def place(*keys: str) -> str:
-        return next((given[key].place for key in keys if key in given), keys[0])
-
-    for section, names in (
-        ("fields", settings.fields.__struct_fields__),
-        ("topics", settings.topics.roles),
-    ):
-        taken: dict[str, str] = {}
-        for name in names:
-            value: str = getattr(getattr(settings, section), name)
-            if (other := taken.setdefault(value, name)) != name:
-                where = place(f"{section}.{name}", f"{section}.{other}")
-                raise BadUsage(
-                    f"{where}: {section}.{other} and {section}.{name} are both {value!r}; "
-                    "each needs a name of its own"
-                )
-    if settings.redis.ttl_days <= settings.profile.horizon_days:
-        where = place("redis.ttl_days", "profile.horizon_days")
-        raise BadUsage(
-            f"{where}: redis.ttl_days ({settings.redis.ttl_days}) must be more than "
-            f"profile.horizon_days ({settings.profile.horizon_days}), or late events come back"
-        )
-    if len(set(settings.model.sources)) != len(settings.model.sources):
-        raise BadUsage(f"{place('model.sources')}: a source is named twice; name each once")
-    for name in settings.model.sources:
-        section = section_of(name)
-        if is_family(section):
-            try:
-                new_source(name, settings.section(section), settings.model.seed)
-            except ModelError as error:
-                places = {place("model.sources"): None, place(f"{section}.options"): None}
-                raise BadUsage(f"{', '.join(places)}: {error}") from error
-    if settings.list.diversity and "mf" not in settings.model.sources:
-        where = place("list.diversity", "model.sources")
-        raise BadUsage(
-            f"{where}: list.diversity tells items apart by the factors of mf; put mf into "
-            "model.sources, or leave list.diversity at 0"
-        )
