@@ -16,6 +16,7 @@ from millstream.streams.cli.options import embedded_option, print_json, settings
 from millstream.streams.cli.progress import say
 from millstream.streams.datasets import Reading, read_events
 from millstream.streams.demo import Answered, Demo
+from millstream.streams.demo_settings import with_own_namespace
 from millstream.streams.demo_world import World, embedded_world, real_world
 from millstream.streams.errors import FoundWrong
 from millstream.streams.log import Message
@@ -52,6 +53,7 @@ def command(
 
     Starts a local stack if none is given or running, and the workers; ends what it started.
     Without a terminal it plays 11,000 events, audits all of it, and ends with one line of JSON.
+    Topics and keys are its own unless topics.namespace is set: what is there already stays.
 
     \b
     Example:
@@ -65,6 +67,8 @@ def command(
     table = read_events(DATASET, reading, settings.data_path, say)
     say(DATASETS[DATASET].terms)
     world_of = embedded_world if embedded else real_world
+    settings = with_own_namespace(settings)
+    say(f"topics are called {settings.topics.name('clicks')} and so on")
     with world_of(settings, say) as world:
         _load_items(world)
         history = min(history, len(table) * 9 // 10)
