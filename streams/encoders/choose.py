@@ -1,18 +1,19 @@
 """Which encoders the settings mean, opened."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from millstream.models.encoders.encoder import Encoder, Encoders, Modality, Pixels, Sound
+from millstream.models.encoders.encoder import Encoder, Encoders, Modality
 from millstream.models.encoders.folder import open_audio, open_image, open_text
 from millstream.models.encoders.hashing import HashingText
 from millstream.models.errors import EncoderRefused
 from millstream.streams.encoders.builtin import BUILT_INS
 from millstream.streams.encoders.kept import encoder_folder, ensure_encoder, is_here
 from millstream.streams.errors import BadUsage, WorldMissing
-from millstream.streams.settings import Settings
+from millstream.streams.settings import EncoderSettings, Settings
 
 AUTO: Final = "auto"
 OFF: Final = "off"
@@ -60,51 +61,30 @@ def _open(
     refused: Callable[[Modality, WorldMissing | EncoderRefused], None],
 ) -> Encoders:
     found: Encoders = {}
-    try:
-        if (text := _text(settings, cache, fetch, say)) is not None:
-            found["text"] = text
-    except (WorldMissing, EncoderRefused) as error:
-        refused("text", error)
-    try:
-        if (image := _image(settings, cache, fetch, say)) is not None:
-            found["image"] = image
-    except (WorldMissing, EncoderRefused) as error:
-        refused("image", error)
-    try:
-        if (audio := _audio(settings, cache, fetch, say)) is not None:
-            found["audio"] = audio
-    except (WorldMissing, EncoderRefused) as error:
-        refused("audio", error)
+    chosen = settings.encoders
+
+    @contextmanager
+    def told(modality: Modality) -> Iterator[None]:
+        try:
+            yield
+        except (WorldMissing, EncoderRefused) as error:
+            refused(modality, error)
+
+    with told("text"):
+        place = _folder("text", chosen.text, cache, fetch, say)
+        if isinstance(place, Path):
+            found["text"] = _opened("text", open_text, place, cache, chosen)
+        elif place == HASHING:
+            found["text"] = HashingText()
+    with told("image"):
+        place = _folder("image", chosen.image, cache, fetch, say)
+        if isinstance(place, Path):
+            found["image"] = _opened("image", open_image, place, cache, chosen)
+    with told("audio"):
+        place = _folder("audio", chosen.audio, cache, fetch, say)
+        if isinstance(place, Path):
+            found["audio"] = _opened("audio", open_audio, place, cache, chosen)
     return found
-
-
-def _text(settings: Settings, cache: Path, fetch: bool, say: Say) -> Encoder[str] | None:
-    chosen = settings.encoders
-    folder = _folder("text", chosen.text, cache, fetch, say)
-    if folder == HASHING:
-        return HashingText()
-    if not isinstance(folder, Path):
-        return None
-    allowed = _unless_built_in(folder, cache, chosen.allowed or None)
-    return _opened("text", lambda: open_text(folder, allowed, chosen.threads))
-
-
-def _image(settings: Settings, cache: Path, fetch: bool, say: Say) -> Encoder[Pixels] | None:
-    chosen = settings.encoders
-    folder = _folder("image", chosen.image, cache, fetch, say)
-    if not isinstance(folder, Path):
-        return None
-    allowed = _unless_built_in(folder, cache, chosen.allowed or None)
-    return _opened("image", lambda: open_image(folder, allowed, chosen.threads))
-
-
-def _audio(settings: Settings, cache: Path, fetch: bool, say: Say) -> Encoder[Sound] | None:
-    chosen = settings.encoders
-    folder = _folder("audio", chosen.audio, cache, fetch, say)
-    if not isinstance(folder, Path):
-        return None
-    allowed = _unless_built_in(folder, cache, chosen.allowed or None)
-    return _opened("audio", lambda: open_audio(folder, allowed, chosen.threads))
 
 
 def built_in(modality: Modality) -> str:
@@ -155,15 +135,16 @@ def _auto(modality: Modality, cache: Path, fetch: bool, say: Say) -> Path | str:
     return instead
 
 
-def _unless_built_in(
-    folder: Path, cache: Path, allowed: tuple[str, ...] | None
-) -> tuple[str, ...] | None:
-    """Return what may be run: built-ins are made here, of wheels that are pinned."""
-    return None if folder.parent == cache / "encoders" else allowed
-
-
-def _opened(modality: Modality, opening: Callable[[], Encoder[Content]]) -> Encoder[Content]:
+def _opened(
+    modality: Modality,
+    opening: Callable[[Path, tuple[str, ...] | None, int], Encoder[Content]],
+    folder: Path,
+    cache: Path,
+    chosen: EncoderSettings,
+) -> Encoder[Content]:
+    # Built-ins are made here, of wheels that are pinned: they need nobody's leave.
+    allowed = None if folder.parent == cache / "encoders" else chosen.allowed or None
     try:
-        return opening()
+        return opening(folder, allowed, chosen.threads)
     except OSError as error:
         raise WorldMissing(f"encoders.{modality} cannot be read: {error}") from error
