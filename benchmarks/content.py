@@ -19,7 +19,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, too
 
-from benchmarks.report import answer
+from benchmarks.report import answer, run
 from benchmarks.rig import say
 from millstream.models.content import ContentParams, Fusion
 from millstream.models.embedding import Modality
@@ -29,7 +29,7 @@ from millstream.streams.collector import calm_collector
 from millstream.streams.datasets import EventTable, Reading, read_events
 from millstream.streams.describe_file import describe_file
 from millstream.streams.described import DescribedItems
-from millstream.streams.errors import MillstreamError, WorldMissing
+from millstream.streams.errors import WorldMissing
 from millstream.streams.evaluate import Plan, evaluate
 from millstream.streams.evaluation import FUSED
 from millstream.streams.settings import Settings
@@ -126,18 +126,6 @@ def command(folder: Path | None, limit: int | None, every: int, as_json: bool) -
     return answer("content", lambda: measure(where, limit, every), _tables, as_json)
 
 
-def main() -> int:
-    """Measure and print; return the exit code."""
-    try:
-        return int(command.main(standalone_mode=False))
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except MillstreamError as error:
-        say(f"error: {error}")
-        return error.exit_code
-
-
 def _tables(found: Mapping[str, Any]) -> list[Table]:
     table = Table("", *HEADS, title=f"{found['events']:,} events")
     for name, row in found["rows"].items():
@@ -147,4 +135,4 @@ def _tables(found: Mapping[str, Any]) -> list[Table]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(command))

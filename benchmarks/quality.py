@@ -23,14 +23,14 @@ from benchmarks.peers.apart import Found, PeerFailed, run_peer
 from benchmarks.peers.install import NotInstalled
 from benchmarks.peers.prequential import Stream, numbered
 from benchmarks.peers.registry import PEERS
-from benchmarks.report import answer
+from benchmarks.report import answer, run
 from benchmarks.rig import BenchmarkFailed, say
 from millstream.streams.assembly import warm_up
 from millstream.streams.cli.reading import reading_options
 from millstream.streams.collector import calm_collector
 from millstream.streams.compare import compare_ranks
 from millstream.streams.datasets import EventTable, Reading, read_events
-from millstream.streams.errors import BadUsage, MillstreamError
+from millstream.streams.errors import BadUsage
 from millstream.streams.evaluate import evaluate
 from millstream.streams.evaluation import FUSED, figures
 from millstream.streams.settings import Settings
@@ -109,18 +109,6 @@ def command(
     return answer("quality", measure, _tables, as_json)
 
 
-def main() -> int:
-    """Measure and print; return the exit code."""
-    try:
-        return int(command.main(standalone_mode=False))
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except MillstreamError as error:
-        say(f"error: {error}")
-        return error.exit_code
-
-
 def _tables(found: Mapping[str, Any]) -> list[Table]:
     title = f"{found['dataset']}: {found['events']:,} events, {found['scored']:,} scored"
     table = Table(
@@ -151,4 +139,4 @@ def _difference(recall: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(command))

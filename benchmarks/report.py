@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +33,18 @@ def parser(about: str, *, orders: bool = True) -> argparse.ArgumentParser:
     )
     flags.add_argument("--redis", metavar="URL", help="yours, with --kafka")
     return flags
+
+
+def run(command: click.Command) -> int:
+    """Run a benchmark that is a command; return the exit code."""
+    try:
+        return int(command.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except MillstreamError as error:
+        say(f"error: {error}")
+        return error.exit_code
 
 
 def answer(
