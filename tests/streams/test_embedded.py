@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 import pytest
+from tests.streams.worlds import WAIT_S, applied, is_learnt, publish, until, world_of
 
 from millstream.exporters.memory_store import MemoryStore
 from millstream.exporters.redis_store import RedisStore
@@ -21,7 +22,7 @@ from millstream.models.recommender import Request
 from millstream.streams import demo_world, worker
 from millstream.streams.assembly import Assembly, new_learned_model, new_recommender
 from millstream.streams.audit import audit
-from millstream.streams.demo_world import World, embedded_world, real_world
+from millstream.streams.demo_world import World, embedded_world
 from millstream.streams.encode import EncodeCore
 from millstream.streams.host_faust import FaustHost
 from millstream.streams.host_memory import MemoryHost
@@ -37,19 +38,15 @@ from millstream.streams.settings import (
     KafkaSettings,
     LearnSettings,
     ListSettings,
-    RedisSettings,
     Settings,
     TopicSettings,
     WorkerSettings,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from millstream.streams.job import Job
 
 START_MS: Final = 1_700_000_000_000
-WAIT_S: Final = 90.0
 PEOPLE: Final = 6
 HIDDEN: Final = "m2"
 STREAMS: Final = Path(worker.__file__).parent
@@ -204,29 +201,6 @@ def expected_lists(settings: Settings) -> dict[str, list[tuple[str, float, str, 
     }
 
 
-def publish(world: World, role: str, events: list[Event]) -> None:
-    messages = []
-    for event in events:
-        fields = {name: getattr(event, name) for name in ("id", "user", "item", "type", "ts")}
-        messages.append(Message(event.user.encode(), msgspec.json.encode(fields)))
-    world.log.append(world.settings.topics.name(role), messages)
-
-
-def until(world: World, done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not done():
-        world.workers.check()
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.05)
-
-
-def is_learnt(world: World) -> bool:
-    """Whether a replica says that it holds all that stands in `interactions`."""
-    _, end = world.log.bounds(world.settings.topics.name("interactions"), 0)
-    said = [msgspec.json.decode(value)["model"] for value in world.store.digests().values()]
-    return end > 0 and end in said
-
-
 @pytest.fixture(params=["embedded", "embedded, diverse", "kafka and redis"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> AbstractContextManager[World]:
     """Each world in turn; one partition, batches of one: both learn in the same steps."""
@@ -239,19 +213,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> AbstractContextMana
         # When the hidden item is described is chance, and a row of its own moves what is learnt.
         encoders=EncoderSettings(text="off", image="off", audio="off"),
     )
-    if request.param.startswith("embedded"):
-        return embedded_world(settings, lambda _: None)
-    namespace: str = request.getfixturevalue("namespace")
-    topics = msgspec.structs.replace(settings.topics, namespace=namespace)
-    return real_world(
-        msgspec.structs.replace(
-            settings,
-            topics=topics,
-            kafka=KafkaSettings(request.getfixturevalue("kafka_address")),
-            redis=RedisSettings(request.getfixturevalue("redis_url"), namespace),
-        ),
-        lambda _: None,
-    )
+    return world_of(request, settings)
 
 
 def test_the_same_scenario_ends_in_the_same_lists_and_a_clean_audit(
@@ -286,10 +248,6 @@ def test_the_same_scenario_ends_in_the_same_lists_and_a_clean_audit(
         assert found.clean, found.faults
         assert (found.events, found.applied, found.lists) == (60 + PEOPLE, 60 + PEOPLE, PEOPLE)
         assert found.digests >= 2
-
-
-def applied(world: World) -> int:
-    return sum(world.store.progress("recommend").values())
 
 
 def test_after_one_event_the_list_is_personal(tmp_path: Path) -> None:

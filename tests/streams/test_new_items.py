@@ -10,22 +10,20 @@ import msgspec
 import pytest
 from tests.streams.embedding import DECODERS, MeanColours, WordHashes, inline, png
 from tests.streams.test_audit import edit_list
-from tests.streams.test_embedded import applied, is_learnt, publish, until
+from tests.streams.worlds import applied, is_learnt, publish, until, world_of
 
 from millstream.models.encoders.hashing import HashingText
 from millstream.models.event import Event
 from millstream.models.newcomers import NewcomersParams
 from millstream.streams.audit import audit
-from millstream.streams.demo_world import World, embedded_world, real_world
+from millstream.streams.demo_world import World
 from millstream.streams.descriptions import decode_descriptions
 from millstream.streams.listing import Entry, decode_listing
 from millstream.streams.log import Message
 from millstream.streams.settings import (
     EncoderSettings,
-    KafkaSettings,
     LearnSettings,
     ListSettings,
-    RedisSettings,
     Settings,
     TopicSettings,
     WorkerSettings,
@@ -252,18 +250,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> AbstractContextMana
         worker=WorkerSettings(batch_max=10),
         encoders=EncoderSettings(text="hashing", image="off", audio="off"),
     )
-    if request.param == "embedded":
-        return embedded_world(settings, lambda _: None)
-    namespace: str = request.getfixturevalue("namespace")
-    return real_world(
-        msgspec.structs.replace(
-            settings,
-            topics=msgspec.structs.replace(settings.topics, namespace=namespace),
-            kafka=KafkaSettings(request.getfixturevalue("kafka_address")),
-            redis=RedisSettings(request.getfixturevalue("redis_url"), namespace),
-        ),
-        lambda _: None,
-    )
+    return world_of(request, settings)
 
 
 def load(there: World, *items: str) -> None:
