@@ -162,6 +162,7 @@ class Assembly:
         snapshots: Snapshots | None = None,
         encoders: Encoders | None = None,
         decoders: MediaDecoders = DECODERS,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """`worker` names this process in frames and digests; `on_wait` hears what is waited for.
 
@@ -173,6 +174,7 @@ class Assembly:
         self._metrics = metrics
         self._worker = worker
         self._clock_ms = clock_ms
+        self._clock_s = clock_s
         self._failpoint = failpoint
         self._snapshots = snapshots or new_snapshots(settings, failpoint)
         self._encoders: Encoders = encoders or {}
@@ -207,6 +209,7 @@ class Assembly:
             self._metrics,
             self._worker,
             self._clock_ms,
+            self._clock_s,
         )
 
     def learn(self) -> LearnJob:

@@ -51,7 +51,9 @@ class RecommendJob:
         metrics: WorkerMetrics,
         worker: str,
         clock_ms: Callable[[], int],
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`clock_s` is what standing still is measured by; it need not be the time of day."""
         self.topics = [settings.topics.name(role) for role in EVENT_ROLES]
         self._roles = dict(zip(self.topics, EVENT_ROLES, strict=True))
         self._log = log
@@ -61,10 +63,11 @@ class RecommendJob:
         self._metrics = metrics
         self._worker = worker
         self._clock_ms = clock_ms
+        self._clock_s = clock_s
         self._settings_hash = settings.shape_hash()
         self._assigned = False
         self._recovering: dict[Partition, int] = {}  # log ends at assignment, until reached
-        self._moved_at = time.monotonic()
+        self._moved_at = self._clock_s()
         self._was: dict[Partition, int] = {}
         self._stands: dict[Partition, float] = {}  # since when a partition has not moved
         self._digest_at = 0.0
@@ -89,7 +92,7 @@ class RecommendJob:
         self._recovering = {tp: end for tp, (_, end) in ends.items() if end > begins[tp]}
         self._assigned = True
         self._was = {}
-        self._moved_at = time.monotonic()
+        self._moved_at = self._clock_s()
         logger.info("recommend owns %d partitions", len(begins))
         return begins
 
@@ -126,7 +129,7 @@ class RecommendJob:
         self._recovering = {
             tp: end for tp, end in self._recovering.items() if owned.get(tp, end) < end
         }
-        now = time.monotonic()
+        now = self._clock_s()
         if owned != self._was or not any(lags.values()):
             self._moved_at = now
         elif now - self._moved_at > STALLED_S:
@@ -180,11 +183,11 @@ class RecommendJob:
 
     def _write_digest(self) -> None:
         model = self._replica.model
-        started = time.monotonic()
+        started = self._clock_s()
         if model.offset == self._digested or started < self._digest_at or self._replica.broken:
             return
         digest = Digest(model.offset, model.digest(), self._settings_hash)
-        took = time.monotonic() - started
+        took = self._clock_s() - started
         value = msgspec.json.encode(digest)
         self._patience.call(lambda: self._store.write_digest(self._worker, value))
         self._digested = model.offset

@@ -179,6 +179,7 @@ class System:
             snapshots=self.snapshots,
             encoders=encoders,
             decoders=decoders,
+            clock_s=lambda: self.clock.ms / 1000,
         )
 
     def embed(

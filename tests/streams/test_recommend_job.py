@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from millstream.streams import recommend_job
-from millstream.streams.recommend_job import Digest
+from millstream.streams.recommend_job import STALLED_S, SWEEP_AFTER_S, Digest
 
 if TYPE_CHECKING:
     from tests.streams.conftest import System
@@ -23,31 +22,28 @@ def opened(system: System, worker: str = "w") -> RecommendJob:
     return job
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sweep whatever stands still from one check to the next."""
-    monkeypatch.setattr(recommend_job, "SWEEP_AFTER_S", -1.0)
+def check_after(job: RecommendJob, system: System, seconds: float) -> None:
+    system.clock.ms += round(1000 * seconds)
+    job.check()
 
 
-@pytest.mark.usefixtures("impatient")
 def test_an_idle_partition_is_swept_while_another_is_busy(system: System) -> None:
     job = opened(system)
     job.check()
     system.event("ann", "a", partition=0)  # never delivered
     for n in range(4):
         job.apply([system.event("bob", f"m{n}", partition=1)])
-        job.check()
+        check_after(job, system, SWEEP_AFTER_S / 3)
     assert system.profile("ann").items == ["a"]
 
 
-@pytest.mark.usefixtures("impatient")
 def test_after_a_flush_every_partition_is_read_again_without_new_events(system: System) -> None:
     job = opened(system)
     job.apply([system.event("ann", "a", partition=0), system.event("bob", "b", partition=1)])
     system.fragile.flush()
     job.apply([system.event("bob", "c", partition=1)])
     for _ in range(3):
-        job.check()
+        check_after(job, system, SWEEP_AFTER_S + 1)
     assert system.profile("ann").items == ["a"]
     assert system.profile("bob").items == ["b", "c"]
 
@@ -56,20 +52,17 @@ def test_what_is_delivered_slowly_is_not_swept(system: System) -> None:
     job = opened(system)
     job.check()
     system.event("ann", "a")
-    job.check()
-    job.check()
+    for _ in range(2):
+        check_after(job, system, SWEEP_AFTER_S / 2 - 1)
     assert system.store.profiles(["ann"]) == [None]
 
 
-def test_a_worker_whose_events_wait_for_a_minute_ends(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_whose_events_wait_for_a_minute_ends(system: System) -> None:
     job = opened(system)
     system.event("ann", "a")
     job.check()
-    monkeypatch.setattr(recommend_job, "STALLED_S", -1.0)
     with pytest.raises(RuntimeError, match="1 events wait and none was applied"):
-        job.check()
+        check_after(job, system, STALLED_S + 1)
 
 
 def test_readiness_says_what_is_missing_until_all_is_there(system: System) -> None:
