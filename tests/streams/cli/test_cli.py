@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from tests.streams.cli.begun import begun
 
 from millstream.exporters.errors import StoreError, StoreUnavailable
 from millstream.models.errors import StateRefused
@@ -19,8 +20,6 @@ from millstream.streams.cli import COMMANDS, run
 from millstream.streams.cli.options import json_option
 from millstream.streams.cli.output import print_json
 from millstream.streams.errors import BadUsage, FoundWrong, WorldMissing
-
-PROGRAM = [sys.executable, "-c", "from millstream.streams.cli import main; main()"]
 
 
 @pytest.fixture
@@ -186,26 +185,12 @@ def test_a_bug_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupted_command_ends_soon_and_silently(
     redis_url: str, sent: signal.Signals
 ) -> None:
-    # A shell's background job is begun with SIGINT ignored; tests that run in one are not such.
-    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        watching = subprocess.Popen(
-            [*PROGRAM, "watch", "somebody", "--redis", redis_url],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    finally:
-        signal.signal(signal.SIGINT, heeded)
-    with watching:
-        try:
-            assert watching.stdout is not None
-            watching.stdout.readline()
-            began = time.monotonic()
-            watching.send_signal(sent)
-            _, errors = watching.communicate(timeout=30)
-        finally:
-            watching.kill()
+    with begun("watch", "somebody", "--redis", redis_url) as watching:
+        assert watching.stdout is not None
+        watching.stdout.readline()
+        began = time.monotonic()
+        watching.send_signal(sent)
+        _, errors = watching.communicate(timeout=30)
     assert watching.returncode == 130
     assert time.monotonic() - began < 10
     assert errors.strip() == ""

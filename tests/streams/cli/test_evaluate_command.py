@@ -3,13 +3,14 @@
 import json
 import os
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.streams.cli.begun import begun
 
 from millstream.streams.cli import run
-from millstream.streams.tune import Tuner
 
 S = 1_700_000_000
 MODEL = ["--set", "mf.users_max=64", "--set", "pairs.width=32", "--set", "fism.factors=8"]
@@ -177,20 +178,22 @@ def test_settings_are_tuned_and_the_gain_is_judged(
     assert "trial" in said.err
 
 
-def test_a_search_that_is_interrupted_says_the_best_so_far(
-    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Tuner._try
-    left = iter(range(3))
-
-    def tried(self: Tuner, trial: dict[str, float]) -> bool:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        return real(self, trial)
-
-    monkeypatch.setattr(Tuner, "_try", tried)
-    found = answer(capsys, "tune", str(file), *MODEL, code=130)
-    assert (found["interrupted"], found["rest"], found["trials"]) == (True, None, 4)
+def test_a_search_that_is_interrupted_says_the_best_so_far(file: Path) -> None:
+    """Told to stop at its first find, among more trials than anybody waits for."""
+    endless = ["--set", "model.sources=pop,mf", "--trials", "1000000", "--share", "0.5", "--json"]
+    with begun("tune", str(file), *MODEL, *endless) as searching:
+        assert searching.stderr is not None
+        first = next(line for line in searching.stderr if line.startswith("trial "))
+        searching.send_signal(signal.SIGINT)
+        printed, errors = searching.communicate(timeout=60)
+    assert searching.returncode == 130
+    (line,) = printed.splitlines()
+    found = json.loads(line)
+    assert (found["interrupted"], found["rest"]) == (True, None)
+    assert found["trials"] >= int(first.split()[1].rstrip(":"))
+    assert found["best"] > found["base"]
+    assert found["changed"]
+    assert "Traceback" not in errors
 
 
 def test_a_file_that_is_too_short_to_tune_on_is_refused(
