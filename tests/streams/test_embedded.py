@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import time
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 import pytest
-from tests.streams.worlds import WAIT_S, applied, is_learnt, publish, until, world_of
+from tests.streams.worlds import applied, is_learnt, publish, until, world_of
 
 from millstream.exporters.memory_store import MemoryStore
 from millstream.exporters.redis_store import RedisStore
@@ -19,32 +18,22 @@ from millstream.models.event import Event
 from millstream.models.interaction import FORMAT, InteractionBatch
 from millstream.models.profile import Profile
 from millstream.models.recommender import Request
-from millstream.streams import demo_world, worker
-from millstream.streams.assembly import Assembly, new_learned_model, new_recommender
+from millstream.streams import worker
+from millstream.streams.assembly import new_learned_model, new_recommender
 from millstream.streams.audit import audit
 from millstream.streams.demo_world import World, embedded_world
-from millstream.streams.encode import EncodeCore
-from millstream.streams.host_faust import FaustHost
-from millstream.streams.host_memory import MemoryHost
 from millstream.streams.interactions import interaction_of
 from millstream.streams.kafka_log import KafkaLog
-from millstream.streams.learn import LearnCore
 from millstream.streams.listing import decode_listing
 from millstream.streams.log import Message
-from millstream.streams.memory_log import MemoryLog
-from millstream.streams.recommend import RecommendCore
 from millstream.streams.settings import (
     EncoderSettings,
-    KafkaSettings,
     LearnSettings,
     ListSettings,
     Settings,
     TopicSettings,
     WorkerSettings,
 )
-
-if TYPE_CHECKING:
-    from millstream.streams.job import Job
 
 START_MS: Final = 1_700_000_000_000
 PEOPLE: Final = 6
@@ -55,72 +44,6 @@ JOBS: Final = {"RecommendJob", "LearnJob", "EncodeJob"}
 
 
 # --- nothing is forked -----------------------------------------------------------------------
-
-
-class Noting(Assembly):
-    """An assembly that remembers the jobs it made."""
-
-    made: list[Job]
-
-    def recommend(self) -> Job:  # type: ignore[override]
-        return self._noted(super().recommend())
-
-    def learn(self) -> Job:  # type: ignore[override]
-        return self._noted(super().learn())
-
-    def encode(self) -> Job:  # type: ignore[override]
-        return self._noted(super().encode())
-
-    def _noted(self, job: Job) -> Job:
-        Noting.made.append(job)
-        return job
-
-
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """The jobs that anybody's assembly makes."""
-    monkeypatch.setattr(worker, "Assembly", Noting)
-    monkeypatch.setattr(demo_world, "Assembly", Noting)
-    Noting.made = []
-    return Noting.made
-
-
-def test_both_hosts_run_jobs_of_the_same_classes_from_the_same_assembly(
-    made: list[Job], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    settings = Settings(data_dir=str(tmp_path), kafka=KafkaSettings("127.0.0.1:1"))
-    hosted: list[Job] = []
-
-    def run_host(host: FaustHost) -> int:
-        hosted.append(host._job)
-        return 0
-
-    log, store = MemoryLog(), MemoryStore()
-    monkeypatch.setattr(worker, "open_log", lambda _: log)
-    monkeypatch.setattr(worker, "open_store", lambda _: store)
-    monkeypatch.setattr(worker, "run_host", run_host)
-    for name in worker.WORKERS:
-        monkeypatch.setattr(log, "close", lambda: None)
-        assert worker.run_worker(settings, name, lambda _: None) == 0
-    on_kafka = list(made)
-    assert hosted == on_kafka
-
-    made.clear()
-    with embedded_world(settings, lambda _: None) as world:
-        assert isinstance(world.workers, MemoryHost)
-    assert [type(job) for job in made] == [type(job) for job in on_kafka]
-    assert {type(job).__name__ for job in made} == JOBS
-    assert [job.topics for job in made] == [job.topics for job in on_kafka]
-
-
-def test_the_cores_inside_are_the_same_classes_too(made: list[Job]) -> None:
-    with embedded_world(Settings(), lambda _: None) as world:
-        deadline = time.monotonic() + WAIT_S
-        while len(cores := [getattr(job, "_core", None) for job in made]) < 3 or None in cores:
-            world.workers.check()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-    assert [type(core) for core in cores] == [RecommendCore, LearnCore, EncodeCore]
 
 
 def tree(path: Path) -> ast.Module:
@@ -149,6 +72,18 @@ def test_who_hosts_makes_neither_cores_nor_jobs_by_hand(module: str) -> None:
     names = imported(STREAMS / f"{module}.py")
     assert "millstream.streams.assembly.Assembly" in names
     assert not [name for name in names if name.rpartition(".")[2] in CORES | JOBS]
+
+
+@pytest.mark.parametrize("module", ["demo_world", "worker"])
+def test_who_hosts_takes_every_job_from_the_assembly(module: str) -> None:
+    asked = {
+        node.attr
+        for node in ast.walk(tree(STREAMS / f"{module}.py"))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "assembly"
+    }
+    assert asked >= set(worker.WORKERS)
 
 
 def test_cores_and_jobs_are_made_in_one_place_only() -> None:
