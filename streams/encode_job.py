@@ -19,6 +19,7 @@ class EncodeJob:
     """Hosts an `EncodeCore` and the loop that embeds."""
 
     name = "encode"
+    heavy = True
 
     def __init__(
         self,

@@ -33,8 +33,9 @@ CHECK_EVERY_S: Final = 2.0
 SESSION_TIMEOUT_S: Final = 6.0
 BUFFERED_EVENTS: Final = 2_000
 BUFFERED_FETCHES: Final = 16
-BUFFERED_ITEMS: Final = 32
-"""Catalogue messages: each may hold a picture, and be 800 kB; of their fetches two wait at most."""
+BUFFERED_HEAVY: Final = 32
+"""Catalogue messages: each may hold a picture, and be 800 kB."""
+BUFFERED_HEAVY_FETCHES: Final = 2
 
 logger = logging.getLogger("millstream")
 Result = TypeVar("Result")
@@ -106,9 +107,8 @@ class FaustHost:
         self._settings = settings
         self._job = job
         self._stop_waiting = stop
-        heavy = job.name == "encode"
-        self._buffered = BUFFERED_ITEMS if heavy else BUFFERED_EVENTS
-        self._fetches = 2 if heavy else BUFFERED_FETCHES
+        self._buffered = BUFFERED_HEAVY if job.heavy else BUFFERED_EVENTS
+        self._fetches = BUFFERED_HEAVY_FETCHES if job.heavy else BUFFERED_FETCHES
         self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
         self._ended: asyncio.Future[int] | None = None
         self._busy = 0
@@ -137,7 +137,7 @@ class FaustHost:
             ]
         code = await self._ended
         self._stop_waiting()
-        asyncio.get_running_loop().call_later(STOP_GRACE_S, os._exit, code or 1)
+        loop.call_later(STOP_GRACE_S, os._exit, code or 1)
         for task in background:
             task.cancel()
         # First our own farewell, while the group still holds the partitions for us.

@@ -15,6 +15,8 @@ class Job(Protocol):
     """
 
     name: str
+    heavy: bool
+    """Whether a record may be near a megabyte, so that a host holds few of them."""
 
     @property
     def topics(self) -> Sequence[str]:

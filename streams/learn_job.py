@@ -24,6 +24,7 @@ class LearnJob:
     """Owns a `LearnCore` while it owns the partition; each ownership begins with a new one."""
 
     name = "learn"
+    heavy = False
 
     def __init__(
         self,

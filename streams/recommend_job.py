@@ -40,6 +40,7 @@ class RecommendJob:
     """Hosts a core: what is due between batches, and what is said of it."""
 
     name = "recommend"
+    heavy = False
 
     def __init__(
         self,

@@ -27,6 +27,8 @@ SETTINGS = Settings(learn=LearnSettings(frame_interval_ms=5), worker=WorkerSetti
 class Diary:
     """A job that writes down what its host does with it."""
 
+    heavy = False
+
     def __init__(self, name: str, begin: int = 0) -> None:
         self.name = name
         self.topics: Sequence[str] = [name]
