@@ -1,6 +1,6 @@
 """What everybody shares in Redis: popular, trending, and the neighbours of items."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -10,7 +10,7 @@ from millstream.models.decayed import Decayed
 from millstream.models.embedding import MODALITIES
 from millstream.models.learned_model import LearnedModel
 from millstream.models.pop import Pop
-from millstream.models.similar import affordable, neighbours
+from millstream.models.similar import Neighbour, affordable, neighbours
 from millstream.streams.catalogue_follower import CatalogueFollower
 from millstream.streams.listing import Entry, Listing, encode_listing, listing_id
 from millstream.streams.log import Log
@@ -44,7 +44,7 @@ class SharedLists:
         self._catalogue = CatalogueFollower(settings, log)
         self._due_ms = 0
         self._written = -1
-        self._changed: dict[int, None] = {}
+        self._changed: dict[int, bool] = {}  # and whether its neighbours are to hear of it
 
     def open(self) -> None:
         """Begin to follow the catalogue."""
@@ -56,7 +56,7 @@ class SharedLists:
 
     def changed(self, rows: Iterable[int]) -> None:
         """Note items whose neighbours may have changed; the oldest wait longest, none twice."""
-        self._changed.update(dict.fromkeys(rows))
+        self._changed.update(dict.fromkeys(rows, True))
 
     def tick(self, model: LearnedModel) -> None:
         """Write what is due."""
@@ -70,9 +70,10 @@ class SharedLists:
             self._written = model.offset
         self.changed(model.take_touched())
         rows = affordable(model, self._changed, NEIGHBOURS_A_TICK)
-        for row in rows:
-            del self._changed[row]
-        self._write_neighbours(model, [r for r in rows if model.rows.item(r)], now_ms)
+        told = [row for row in rows if self._changed.pop(row)]
+        found = self._write_neighbours(model, [r for r in rows if model.rows.item(r)], now_ms)
+        if len(self._changed) < NEIGHBOURS_A_TICK:
+            self._tell(model, told, found)
 
     def _write_heads(self, model: LearnedModel, now_ms: int) -> None:
         pop = model.sources.get("pop")
@@ -102,15 +103,29 @@ class SharedLists:
         value = encode_listing(listing)
         self._patience.call(lambda: self._store.write_shared(name, value))  # type: ignore[arg-type]
 
-    def _write_neighbours(self, model: LearnedModel, rows: Sequence[int], now_ms: int) -> None:
+    def _tell(
+        self, model: LearnedModel, rows: Sequence[int], found: Mapping[int, Sequence[Neighbour]]
+    ) -> None:
+        """Have those that new items are like written again, so that they name the new ones.
+
+        In idle time only: where a whole catalogue comes, most are written after it came.
+        """
+        content = model.content
+        for row in rows:
+            if content is not None and row in content.unmet:
+                for other in found.get(row, ()):
+                    self._changed.setdefault(other.row, False)
+
+    def _write_neighbours(
+        self, model: LearnedModel, rows: Sequence[int], now_ms: int
+    ) -> dict[int, list[Neighbour]]:
         if not rows:
-            return
+            return {}
         closed = self._catalogue.catalogue.closed_rows(model.rows, model.rows.changes, now_ms)
         item = model.rows.item
         similar = {}
-        for row, found in zip(
-            rows, neighbours(model, rows, closed, now_ms, NEIGHBOURS), strict=True
-        ):
+        by_row = dict(zip(rows, neighbours(model, rows, closed, now_ms, NEIGHBOURS), strict=True))
+        for row, found in by_row.items():
             entries = [
                 Entry(item(other), round(score, 5), BY_BEHAVIOUR)
                 if modality < 0
@@ -120,6 +135,7 @@ class SharedLists:
             ]
             similar[item(row)] = msgspec.json.encode({"items": entries})
         self._patience.call(lambda: self._store.write_similar(similar))
+        return by_row
 
     def _shown(self, item: str, now_ms: int) -> bool:
         return self._catalogue.catalogue.shown(item, now_ms)

@@ -72,3 +72,30 @@ def test_an_item_that_nobody_has_met_has_neighbours_when_it_is_described(system:
     assert "gone" not in {one["item"] for one in found}
     assert model.take_touched() == []
     shared.close()
+
+
+def test_those_that_a_new_item_is_like_name_it_too_and_then_all_is_still(system: System) -> None:
+    model = new_learned_model(system.settings)
+    shared = SharedLists(system.settings, system.log, system.store, system.patience(), system.clock)
+    shared.open()
+
+    def describe(item: str, seed: int) -> None:
+        look = np.random.default_rng(seed).normal(0, 0.2 if seed % 3 == 0 else 1.0, 16)
+        look[0] += 3.0 * (seed % 3 == 0)
+        model.describe(model.offset, [(item, Embedding({"image": part(*look)}))], 0)
+
+    def tick(times: int = 3) -> None:
+        for _ in range(times):
+            system.clock.ms += 1_000
+            shared.tick(model)
+
+    for seed in range(18):
+        describe(f"m{seed}", seed)
+    tick()
+    describe("new", 18)  # axes are not fitted anew: nobody else is touched
+    tick()
+    assert "new" in {one["item"] for one in neighbours(system, "m3")}
+    system.store.write_similar({"m3": b"{}", "new": b"{}"})
+    tick()
+    assert system.store.similar(["m3", "new"]) == [b"{}", b"{}"]
+    shared.close()
