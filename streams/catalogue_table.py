@@ -1,36 +1,54 @@
 """Catalogues out of data sets and files: one message an item."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from millstream.streams.columns import as_id, plain
+from millstream.streams.catalogue_rows import CatalogueRows
+from millstream.streams.columns import plain
 from millstream.streams.errors import BadUsage
 from millstream.streams.guesses import ITEM_NAMES, find_column, listed
-from millstream.streams.item_fields import ItemMessage, item_fields, item_value
-from millstream.streams.item_message import RejectedItem
+from millstream.streams.item_fields import ItemMessage
+from millstream.streams.json_rows import row_names
 from millstream.streams.loaders.find import find_items
 from millstream.streams.loaders.format import ItemLayout
 from millstream.streams.origins import Head
-from millstream.streams.tables import Say, Table, read_table
+from millstream.streams.tables import Say, Table, column_names, read_table
 
+# fmt: off
+TOLD_MAX: Final = 20
 GUESSED: Final[Mapping[str, tuple[str, ...]]] = {
-    "item": ITEM_NAMES,
-    "title": ("title",),
-    "description": ("description",),
-    "categories": ("categories", "genres", "category"),
-    "tags": ("tags",),
-    "price": ("price",),
-    "language": ("language", "lang"),
-    "year": ("year", "releaseyear", "publicationyear"),
-    "released": ("released", "releasedate", "publicationdate"),
-    "image": ("image", "imageurl", "imagepath"),
+    "item": (*ITEM_NAMES, "id"),
+    "title": (
+        "title", "name", "producttitle", "productname", "itemtitle", "itemname", "movietitle",
+        "booktitle", "headline",
+    ),
+    "description": (
+        "description", "desc", "productdescription", "itemdescription", "overview", "plot",
+        "synopsis", "abstract", "summary", "body", "text",
+    ),
+    "categories": (
+        "categories", "genres", "category", "genre", "productcategory", "categoryname",
+        "maincategory",
+    ),
+    "tags": ("tags", "keywords"),
+    "price": ("price", "unitprice", "listprice"),
+    "language": ("language", "lang", "originallanguage"),
+    "year": ("year", "releaseyear", "publicationyear", "yearofpublication"),
+    "released": (
+        "released", "releasedate", "publicationdate", "publishdate", "publishedat", "releasedat",
+    ),
+    "image": (
+        "image", "imageurl", "imagepath", "images", "img", "imgurl", "picture", "photo", "poster",
+        "thumbnail", "cover",
+    ),
     "audio": ("audio", "audiourl", "audiopath"),
     "video": ("video", "videourl", "videopath"),
     "hidden": ("hidden",),
     "available_from": ("availablefrom",),
     "expires_at": ("expiresat",),
 }
+# fmt: on
 """What a column may be called, best first, without capitals and marks."""
 
 
@@ -47,31 +65,21 @@ def read_items(
     BadUsage.
     """
     messages: dict[str, bytes] = {}
-    left_out: list[str] = []
-    rows = 0
+    rows = left_out = 0
     for head, layout in find_items(source, data_dir, say).files:
         table, found = _table(head, layout, columns, flag, say)
         rows += table.rows
-        names = {theirs: ours for ours, theirs in found.items()}
+        made = CatalogueRows(found, layout)
         values = {name: plain(column) for name, column in table.columns.items()}
         for row in range(table.rows):
-            item = as_id(values[found["item"]][row])
-            fields: dict[str, object] = {}
-            for column, one in values.items():
-                name = names.get(column, column)
-                # A column of our name gives way to the one that was named in its place.
-                if name != "item" and found.get(name, column) == column:
-                    fields |= item_fields(name, one[row], layout)
-            value = item_value(fields)
-            if item is None:
-                left_out.append(f"{table.place(row)} (no usable item)")
-            elif isinstance(value, RejectedItem):
-                left_out.append(f"{table.place(row)} ({value.reason} {value.field})")
-            else:
-                messages[item] = value
-    if left_out:
-        say(f"{len(left_out)} rows left out; the first is {left_out[0]}")
-    repeats = rows - len(left_out) - len(messages)
+            cells = {name: column[row] for name, column in values.items()}
+            message = made.message(cells, table.place(row))
+            if message is not None:
+                messages[message.item] = message.value
+        left_out += made.rows_left_out
+        for sentence in made.said():
+            say(sentence)
+    repeats = rows - left_out - len(messages)
     if repeats:
         say(f"{repeats} rows name an item again; the last of each counts")
     if not messages:
@@ -83,21 +91,35 @@ def _table(
     head: Head, layout: ItemLayout | None, columns: Mapping[str, str], flag: str, say: Say
 ) -> tuple[Table, Mapping[str, str]]:
     """Return a file's columns, and which of them is what; of a known format only those."""
-    if layout is not None:
-        if layout.table is not None:
-            films = layout.table(head)
-            return Table(head.origin, films, 1, len(films["item"])), layout.columns
-        wanted = list(layout.columns.values())
-        return read_table(head, wanted, layout.dialect, say=say), layout.columns
-    table = read_table(head, say=say)
-    found = {
-        ours: column
-        for ours, guesses in GUESSED.items()
-        if (column := find_column(head, ours, columns.get(ours), guesses)) is not None
-    }
+    if layout is not None and layout.table is not None:
+        films = layout.table(head)
+        return Table(head.origin, films, 1, len(films["item"])), layout.columns
+    dialect = layout.dialect if layout else None
+    names = row_names(head.origin) if head.kind == "json" else column_names(head, dialect)
+    known = dict(layout.columns) if layout else {}
+    found: dict[str, str] = {}
+    for ours, guesses in GUESSED.items():
+        column = find_column(head, ours, columns.get(ours, known.get(ours)), guesses, names)
+        # A guess is worth less than what the format or a person says a column is.
+        if column is not None and (ours in {**known, **columns} or column not in known.values()):
+            found[ours] = column
     if "item" not in found:
         raise BadUsage(
-            f"{head.origin} has no column item; {listed(head.names)}: "
+            f"{head.origin} has no column item; {listed(names)}: "
             f"say which it is with {flag} item=NAME"
         )
-    return table, found
+    if layout is None:
+        _tell(head, found, names, say)
+    wanted = names if layout is None else [*dict.fromkeys(found.values())]
+    return read_table(head, wanted, dialect, say=say), found
+
+
+def _tell(head: Head, found: Mapping[str, str], names: Sequence[str], say: Say) -> None:
+    """Say which column is taken for what, where that is not plain from its name."""
+    taken = [f"{theirs} as {ours}" for ours, theirs in found.items() if theirs != ours]
+    others = [name for name in names if name not in found.values()]
+    if taken:
+        say(f"{head.origin.name}: takes {', '.join(taken)}")
+    if others:
+        more = f" and {len(others) - TOLD_MAX} more" if len(others) > TOLD_MAX else ""
+        say(f"{head.origin.name}: not a field of items: {', '.join(others[:TOLD_MAX])}{more}")

@@ -260,12 +260,13 @@ def _unit(present: npt.NDArray[np.generic]) -> TsUnit | None:
         return None
     sizes = np.abs(present.astype(np.float64))
     low, high = float(sizes.min()), float(sizes.max())
-    if low > 0 and _unit_of(low) != _unit_of(high):
+    if low > 0 and unit_of(low) != unit_of(high):
         raise MixedUnits(f"goes from {low:.0f} to {high:.0f}")
-    return _unit_of(high)
+    return unit_of(high)
 
 
-def _unit_of(number: float) -> TsUnit:
+def unit_of(number: float) -> TsUnit:
+    """Return the unit of a time since the epoch, by its size: at least 0."""
     if number < 1e11:
         return "s"
     if number < 1e14:

@@ -46,10 +46,12 @@ def parse_columns(
 ) -> dict[str, str]:
     """Return `user=user_id,item=item_id` as a mapping. Raises BadUsage, which names the flag."""
     names = list(allowed or EVENT_NAMES)
-    columns = {}
+    columns: dict[str, str] = {}
     for ours, theirs in _pairs(text, flag, f"OURS=THEIRS, such as {names[0]}={names[0]}_id"):
         if ours not in names:
             raise BadUsage(f"{flag} '{ours}={theirs}': {ours} is none of {', '.join(names)}")
+        if ours in columns:
+            raise BadUsage(f"{flag} names {ours} twice: {columns[ours]} and {theirs}")
         columns[ours] = theirs
     return columns
 

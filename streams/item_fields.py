@@ -1,8 +1,9 @@
 """A row of a table as the catalogue message: each value as its field has it."""
 
+import json
 import math
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,16 +12,23 @@ from uuid import UUID
 
 import msgspec
 
-from millstream.streams.columns import Moment, as_number
+from millstream.streams.columns import Moment
 from millstream.streams.item_content import MEDIA_FIELDS
-from millstream.streams.item_message import RejectedItem, decode_item
-from millstream.streams.item_year import year_of
+from millstream.streams.item_dates import dated, moment_of
+from millstream.streams.item_message import LANGUAGE, RejectedItem, decode_item
+from millstream.streams.item_price import price_of
+from millstream.streams.item_words import category_words, is_blank, text_of
 from millstream.streams.loaders.format import ItemLayout
 
-NO_CATEGORY: Final = ("(no genres listed)", "")
-_TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-_YEARS: Final = ("year", "released")
-_TEXTS: Final = ("title", "description", "language")
+_TRUTHS: Final = {
+    **dict.fromkeys(("true", "t", "1", "yes", "y"), True),
+    **dict.fromkeys(("false", "f", "0", "no", "n"), False),
+}
+_REFERENCES: Final = ("bytes", "path", "url", "src", "large", "hi_res")
+"""Under what a record holds a picture, best first."""
+_BASE64: Final = ("iVBORw0KGgo", "/9j/", "UklGR")
+"""How a PNG, JPEG or RIFF begins in base64; such a text of BASE64_MIN characters is no path."""
+BASE64_MIN: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,8 @@ class ItemMessage:
 
 def item_value(fields: Mapping[str, object]) -> bytes | RejectedItem:
     """Return the message of these fields, or why readers would refuse it."""
-    value = msgspec.json.encode({name: one for name, one in fields.items() if one is not None})
+    given = {name: one for name, one in fields.items() if one is not None}
+    value = msgspec.json.encode(given)
     outcome = decode_item(value)
     return outcome if isinstance(outcome, RejectedItem) else value
 
@@ -42,39 +51,55 @@ def item_fields(name: str, value: object, layout: ItemLayout | None = None) -> d
     """Return a column's value as the fields that it tells; None for what JSON cannot hold."""
     if layout and name == "title" and layout.title and isinstance(value, str):
         return dict(layout.title(value))
-    if layout and name == "categories" and value is not None:
-        return {name: _categories(value, layout.separator)}
+    if name in ("categories", "tags"):
+        words = category_words(value, layout.separator if layout else None)
+        return {name: None if value is None else words}
     return {name: _field(name, value)}
-
-
-def _categories(value: object, separator: str) -> Sequence[str]:
-    """Return categories as a list, out of a text, a list, or a list of lists."""
-    if isinstance(value, list):
-        return list(dict.fromkeys(one for part in value for one in _categories(part, separator)))
-    return [one for one in str(value).split(separator) if one not in NO_CATEGORY]
 
 
 def _field(name: str, value: object) -> object:
     if name in MEDIA_FIELDS:
         return _medium(value)
     value = _plain(value)
-    if name == "hidden" and not isinstance(value, bool) and value is not None:
-        return _TRUTHS.get(str(value).lower(), value)
-    if name in _TEXTS and isinstance(value, int | float):
-        return str(value)
-    if name == "price":
-        return as_number(value)  # what is none, such as "on request", is left out
-    if name in _YEARS and isinstance(value, int | float | str):
-        return _dated(value)
-    return value
+    if name == "title":
+        return _joined(text_of(value))
+    if name not in _READ:
+        return value
+    return None if is_blank(value) else _READ[name](value)
 
 
-def _dated(value: float | str) -> object:
-    """Return what says a year as it is; what does not, such as "soon", is left out."""
-    try:
-        return None if year_of(value) is None else value
-    except ValueError:
+def _joined(text: str | list[str] | None) -> str | None:
+    return " ".join(text) if isinstance(text, list) else text
+
+
+def _hidden(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower(), value)
+
+
+def _language(value: object) -> str | None:
+    text = value.strip() if isinstance(value, str) else ""
+    return text if LANGUAGE.fullmatch(text) else None
+
+
+def _date(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    return dated(value)
+
+
+_READ: Final = {
+    "description": text_of,
+    "language": _language,
+    "price": price_of,
+    "year": _date,
+    "released": _date,
+    "hidden": _hidden,
+    "available_from": moment_of,
+    "expires_at": moment_of,
+}
+"""What reads the cells of a field."""
 
 
 def _plain(value: object) -> object:
@@ -95,11 +120,24 @@ def _plain(value: object) -> object:
 
 
 def _medium(value: object) -> object:
-    """Return a path, URL or data: of a list the first, bytes as base64."""
+    """Return a path, URL or data: of several the first, bytes as base64."""
     if isinstance(value, list):
-        return _medium(value[0]) if value else None
+        return next((one for one in map(_medium, value) if one is not None), None)
     if isinstance(value, bytes | bytearray | memoryview):
         return {"base64": b64encode(value).decode()} if len(value) else None
     if isinstance(value, dict):
-        return value if isinstance(value.get("base64"), str) else None
-    return value if isinstance(value, str) else None
+        if isinstance(value.get("base64"), str):
+            return {"base64": value["base64"]}
+        return _medium([value.get(name) for name in _REFERENCES])
+    return _reference(value.strip()) if isinstance(value, str) and not is_blank(value) else None
+
+
+def _reference(text: str) -> object:
+    if text[:1] + text[-1:] in ("[]", "{}"):
+        try:
+            return _medium(json.loads(text))
+        except (ValueError, RecursionError):
+            return text
+    if len(text) >= BASE64_MIN and text.startswith(_BASE64):
+        return {"base64": text}
+    return text if text.startswith("data:") else text.partition("|")[0].strip()

@@ -48,9 +48,10 @@ class ItemWire(msgspec.Struct, frozen=True):
     expires_at: int | float | str | None = None
 
 
+ITEM_FIELDS: Final = ItemWire.__struct_fields__
 _decode = msgspec.json.Decoder(ItemWire).decode
 _loose = msgspec.json.Decoder().decode
-_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
+LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 
 
 def decode_item(value: bytes) -> Item | RejectedItem:
@@ -58,7 +59,7 @@ def decode_item(value: bytes) -> Item | RejectedItem:
     wire = read_wire(value)
     if isinstance(wire, RejectedItem):
         return wire
-    opens, closes = _moment(wire.available_from, 0), _moment(wire.expires_at, FOREVER_MS)
+    opens, closes = moment_ms(wire.available_from, 0), moment_ms(wire.expires_at, FOREVER_MS)
     if opens is None:
         return RejectedItem("bad-field", "available_from")
     if closes is None:
@@ -76,7 +77,7 @@ def read_wire(value: bytes) -> ItemWire | RejectedItem:
         return _why(value, error)
     if not _is_price(wire.price):
         return RejectedItem("bad-field", "price")
-    if wire.language and not _LANGUAGE.fullmatch(wire.language):
+    if wire.language and not LANGUAGE.fullmatch(wire.language):
         return RejectedItem("bad-field", "language")
     for field in ("year", "released"):
         try:
@@ -126,7 +127,7 @@ def _is_price(given: float | str | None) -> bool:
     return math.isfinite(price) and price >= 0
 
 
-def _moment(given: float | str | None, default: int) -> int | None:
+def moment_ms(given: float | str | None, default: int) -> int | None:
     """Return ms since the epoch, from ms or ISO 8601 with a zone; None when it is neither."""
     if given is None:
         return default

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from millstream.streams.columns import Column
 from millstream.streams.errors import BadUsage
+from millstream.streams.json_text import decode_json
 from millstream.streams.origins import BOM, Origin
 
 T = TypeVar("T")
@@ -34,6 +35,14 @@ def read_json_rows(
     return {name: _joined(column) for name, column in zip(names, chunks, strict=True)}
 
 
+def row_names(origin: Origin) -> tuple[str, ...]:
+    """Return the names in all rows, in the order in which they come; BadUsage as above."""
+    names: dict[str, None] = {}
+    for row in _rows(origin, dict[str, Any]):
+        names.update(dict.fromkeys(row))
+    return tuple(names)
+
+
 def _rows(origin: Origin, row_type: type[T]) -> Iterator[T]:
     """Yield the rows of one JSON a line, or of one array of them all."""
     decode = msgspec.json.Decoder(row_type).decode
@@ -43,10 +52,11 @@ def _rows(origin: Origin, row_type: type[T]) -> Iterator[T]:
             for number, raw in enumerate(file, 1):
                 line = raw.removeprefix(BOM) if number == 1 else raw
                 if number == 1 and line.lstrip().startswith(b"["):
-                    yield from msgspec.json.decode(line + file.read(), type=list[row_type])  # type: ignore[valid-type]
+                    whole = msgspec.json.Decoder(list[row_type])  # type: ignore[valid-type]
+                    yield from decode_json(line + file.read(), whole.decode)
                     return
                 if not line.isspace():
-                    yield decode(line)
+                    yield decode_json(line, decode)
     except msgspec.ValidationError as error:
         raise BadUsage(f"{origin} line {number}: not a JSON object") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

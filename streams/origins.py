@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from millstream.streams.errors import BadUsage, WorldMissing
+from millstream.streams.json_text import decode_json
 
 Kind = Literal["parquet", "json", "delimited", "unknown"]
 
@@ -117,7 +118,7 @@ def _json_names(text: str, lines: Sequence[str]) -> tuple[tuple[str, ...], str]:
     names: dict[str, None] = {}
     for number, line in enumerate([text] if text.lstrip().startswith("[") else lines, 1):
         try:
-            found = msgspec.json.decode(line)
+            found = decode_json(line.encode(), msgspec.json.decode)
         except (msgspec.DecodeError, RecursionError) as error:
             return tuple(names), f"line {number}: not JSON: {error}"
         for row in found if isinstance(found, list) else [found]:

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from millstream.streams.catalogue_rows import CatalogueRows
 from millstream.streams.catalogue_table import GUESSED
-from millstream.streams.columns import as_id
 from millstream.streams.errors import BadUsage, WorldMissing
 from millstream.streams.guesses import guessed, listed
-from millstream.streams.item_fields import ItemMessage, item_fields, item_value
-from millstream.streams.item_message import RejectedItem
+from millstream.streams.item_fields import ItemMessage
 from millstream.streams.tables import Say
 
 if TYPE_CHECKING:
@@ -47,31 +46,17 @@ def read_sql_items(
     `columns` are ours to theirs, as in files. `say` hears at the end what was left out. Nothing
     is changed in the database. Raises WorldMissing, and BadUsage, none of which tells a password.
     """
-    kept = left_out = 0
-    first = ""
+    kept = 0
     with _connected(url) as connection, _result(connection, query) as result:
         names = list(map(str, result.keys()))
-        found = _found(names, columns)
-        ours = {theirs: name for name, theirs in found.items()}
+        rows = CatalogueRows(_found(names, columns))
         for number, row in enumerate(result, 1):
-            values = dict(zip(names, row, strict=True))
-            item = as_id(values.pop(found["item"]))
-            fields: dict[str, object] = {}
-            for column, value in values.items():
-                name = ours.get(column, column)
-                # A column of our name gives way to the one that was named in its place.
-                if found.get(name, column) == column:
-                    fields |= item_fields(name, value)
-            made = item_value(fields)
-            if item is not None and not isinstance(made, RejectedItem):
+            message = rows.message(dict(zip(names, row, strict=True)), f"row {number}")
+            if message is not None:
                 kept += 1
-                yield ItemMessage(item, made)
-                continue
-            left_out += 1
-            why = f"{made.reason} {made.field}" if isinstance(made, RejectedItem) else "no item"
-            first = first or f"row {number} ({why.strip()})"
-    if left_out:
-        say(f"{left_out} rows left out; the first is {first}")
+                yield message
+    for sentence in rows.said():
+        say(sentence)
     if not kept:
         raise BadUsage("the query has no usable item")
 

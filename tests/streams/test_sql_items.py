@@ -212,7 +212,7 @@ def test_the_rows_of_a_query_become_messages(database: str) -> None:
     assert found == {
         "title": "Café 7 100%:a",
         "price": 9.5,
-        "categories": "home|light",
+        "categories": ["home", "light"],
         "image": {"base64": "iVBORw=="},
         "hidden": True,
     }
@@ -262,7 +262,10 @@ def test_rows_that_are_no_items_are_left_out_and_said(sqlite: str, said: list[st
     query = "select 1 as item, 'A' as title union all select null, 'B' union all select 3, x'00ff'"
     items = list(read_sql_items(sqlite, query, {}, said.append))
     assert [one.item for one in items] == ["1", "3"]
-    assert said == ["1 rows left out; the first is row 2 (no item)"]
+    assert said == [
+        "1 rows left out; the first is row 2 (no usable item)",
+        "1 values of title are not understood and left out; the first is b'\\x00\\xff' (row 3)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_products_are_read_with_titles_and_categories(desk: Desk) -> None:
         {"parent_asin": "B2", "title": "Comb", "categories": []},
     ]
     assert desk.items(desk.put("meta_All_Beauty.jsonl", lines(meta))) == {
-        "B1": {"title": "Soap", "categories": ["Beauty", "Bath"]},
+        "B1": {"title": "Soap", "categories": ["Beauty", "Bath"], "price": 3.0},
         "B2": {"title": "Comb", "categories": []},
     }
     nested = [{"asin": "0000031852", "title": "Tutu", "categories": [["Sports", "Dance"]]}]

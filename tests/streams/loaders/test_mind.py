@@ -64,6 +64,7 @@ def test_news_is_read_with_title_and_category(desk: Desk) -> None:
     items = desk.items(desk.put("MIND/news.tsv", NEWS).parent)
     assert items["N55528"] == {
         "title": "The Brands Queen Elizabeth Swears By",
+        "description": "Shop the items",
         "categories": ["lifestyle"],
     }
     assert items["N19639"]["title"] == '"50 Worst Habits"'
