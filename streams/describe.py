@@ -13,7 +13,7 @@ from millstream.models.vector_cache import VectorCache
 from millstream.streams.described import DescribedItem, DescribedItems, EncoderName
 from millstream.streams.embed_batch import Done, EmbedBatch, Job
 from millstream.streams.embed_inputs import Failure, InputReader
-from millstream.streams.item_content import decode_content
+from millstream.streams.item_content import AtUrl, InFolder, ItemContent, decode_content
 from millstream.streams.item_fields import ItemMessage
 from millstream.streams.item_message import RejectedItem, decode_item
 from millstream.streams.item_parts import Makers, makers_of
@@ -24,6 +24,10 @@ BATCH: Final = 32
 """Items that encoders are given at once."""
 BATCH_BYTES_MAX: Final = 64_000_000
 """Of a batch's vectors."""
+TOLD_MAX: Final = 10
+"""Kinds of failure of which the first is told, and one of each reason in any case."""
+TOLD_CHARACTERS: Final = 100
+"""Of a path or URL that is not used; it may be a picture that somebody took for one."""
 
 Opened = Mapping[Modality, Encoder[Any]]
 Say = Callable[[str], None]
@@ -41,22 +45,25 @@ def describe(
     """Return the items of these messages, which `read_items` has found to be readable.
 
     A medium that cannot be used costs its item that medium: it is counted, and `say` hears of the
-    first of each reason.
+    first of each kind.
     """
     opened: Opened = {m: one for m in ENCODED if (one := encoders.get(m)) is not None}
     known = {m: kept.read(m, encoder.version) for m, encoder in opened.items()}
     used: dict[Modality, Vectors] = {m: {} for m in opened}
     counts: Counter[str] = Counter()
     failed: Counter[str] = Counter()
+    told: set[tuple[str, str]] = set()
     entries: list[DescribedItem] = []
     try:
         for message, done in _encoded(messages, makers_of(encoders), inputs, known, counts):
             for modality, part in done.parts.items():
                 if modality in used:  # attributes are made anew each time
-                    used[modality][part.digest] = part.vector
+                    used[modality][part.digest] = known[modality][part.digest] = part.vector
             for failure in done.failures:
-                if not failed[failure.reason]:
-                    say(_told(message.item, failure))
+                why = (failure.reason, failure.detail)
+                if not failed[failure.reason] or (why not in told and len(told) < TOLD_MAX):
+                    say(_told(message.item, failure, done.job.content))
+                    told.add(why)
                 failed[failure.reason] += 1
             gate = decode_item(message.value)
             entries.append(
@@ -113,6 +120,9 @@ def _keep(kept: VectorFiles, opened: Opened, vectors: Mapping[Modality, Vectors]
             say(f"{modality}: vectors cannot be kept for the next run: {error}")
 
 
-def _told(item: str, failure: Failure) -> str:
+def _told(item: str, failure: Failure, content: ItemContent) -> str:
     detail = f" ({failure.detail})" if failure.detail else ""
-    return f"{failure.field} of item {item} is not used: {failure.reason}{detail}"
+    ref = {str(field): ref for field, ref in content.media.items()}.get(failure.field)
+    at = ref.path if isinstance(ref, InFolder) else ref.url if isinstance(ref, AtUrl) else ""
+    named = f", {at[:TOLD_CHARACTERS]}," if at else ""
+    return f"{failure.field} of item {item}{named} is not used: {failure.reason}{detail}"

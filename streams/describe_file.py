@@ -56,6 +56,8 @@ def describe_file(
     kept = VectorFiles(settings.data_path / FOLDER, settings.encode.cache_mb * 1_000_000)
     with progress("describing", len(messages)) as tick:
         found = describe(source, messages, encoders, inputs, kept, say, tick)
+    if found.failed.keys() & {"media-missing", "media-forbidden"}:
+        say(f"paths of media are looked for below {folder}")
     if not found.modalities():
         say(f"{source} says nothing of what its items are like: name its columns with {FLAG}")
     return found

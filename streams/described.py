@@ -82,3 +82,16 @@ def items_sentence(items: ItemsFound) -> str:
     """Return how many items of which catalogue have what."""
     said = ", ".join(f"{count:,} with {modality}" for modality, count in items.described.items())
     return f"{items.items:,} items of {items.file}: {said or 'none is described'}"
+
+
+def met_sentence(items: DescribedItems, met: Collection[str]) -> str:
+    """Return how many of the items of the events a catalogue has; none: what ids look like."""
+    ours = {one.item for one in items.entries}
+    theirs = dict.fromkeys(met)
+    both = sum(item in ours for item in theirs)
+    if both or not theirs:
+        return f"{both:,} of the {len(theirs):,} items of the events are in {items.file}"
+    return (
+        f"no item of the events is in {items.file}: theirs are such as {next(iter(theirs))!r}, its "
+        f"own such as {items.entries[0].item!r}; is the right column the item?"
+    )

@@ -140,4 +140,6 @@ def _reference(text: str) -> object:
             return text
     if len(text) >= BASE64_MIN and text.startswith(_BASE64):
         return {"base64": text}
-    return text if text.startswith("data:") else text.partition("|")[0].strip()
+    if text.startswith("data:"):
+        return text
+    return text.partition("|")[0].strip().replace("\\", "/")  # as Windows writes paths

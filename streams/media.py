@@ -32,6 +32,11 @@ BAD: Final[dict[MediaField, MediaReason]] = {
     "video": "bad-video",
 }
 """The reason where the bytes are there and are no such medium."""
+FORMATS: Final[dict[MediaField, str]] = {
+    "image": "JPEG, PNG or WebP",
+    "audio": "WAV, FLAC, Ogg or MP3",
+    "video": "MP4, WebM or AVI",
+}
 
 
 class MediaRefused(MillstreamError):
@@ -82,10 +87,11 @@ class MediaReader:
         if self._folder is None:
             raise MediaRefused("media-forbidden", "encode.media_dir is not set")
         pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or "\0" in path or "\\" in path:
-            raise MediaRefused("media-forbidden", "not a path below the media folder")
         try:
             root = self._folder.resolve(strict=True)
+            away = pure.is_absolute() and not pure.is_relative_to(root)
+            if away or ".." in pure.parts or "\0" in path or "\\" in path:
+                raise MediaRefused("media-forbidden", "not a path below the media folder")
             found = (root / pure).resolve(strict=True)
             if not found.is_relative_to(root):
                 raise MediaRefused("media-forbidden", "a link out of the media folder")
@@ -107,7 +113,8 @@ def digest_of_url(ref: AtUrl) -> bytes:
 def check_kind(field: MediaField, content: bytes) -> None:
     """Raise MediaRefused where the first bytes are of no such medium, whatever was claimed."""
     if not _looks_like(field, content[:16]):
-        raise MediaRefused(BAD[field], "its first bytes are of no format that is read")
+        said = "it has no bytes" if not content else f"its first bytes are not of {FORMATS[field]}"
+        raise MediaRefused(BAD[field], said)
 
 
 def _looks_like(field: MediaField, head: bytes) -> bool:

@@ -135,7 +135,7 @@ def command(
         item_columns,
     )
     table = read_events(source, replace(reading, targets=targets), settings.data_path, say)
-    catalogue = described(settings, items, item_columns)
+    catalogue = described(settings, items, item_columns, table.items)
     warm_up(settings)
     calm_collector()
     plan = Plan(

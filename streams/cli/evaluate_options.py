@@ -1,11 +1,13 @@
 """The flags that evaluate and tune share beside those of reading: --targets, --set, --items."""
 
+from collections.abc import Collection
+
 import click
 
 from millstream.streams.catalogue_table import GUESSED
 from millstream.streams.cli.progress import progress, say
 from millstream.streams.describe_file import describe_file
-from millstream.streams.described import DescribedItems
+from millstream.streams.described import DescribedItems, met_sentence
 from millstream.streams.errors import BadUsage
 from millstream.streams.guesses import parse_columns
 from millstream.streams.settings import Settings
@@ -34,15 +36,20 @@ item_columns_option = click.option(
 
 
 def described(
-    settings: Settings, items: str | None, item_columns: str | None
+    settings: Settings, items: str | None, item_columns: str | None, met: Collection[str]
 ) -> DescribedItems | None:
-    """Return the catalogue that --items names, encoded; None where it names none."""
+    """Return the catalogue that --items names, encoded; None where it names none.
+
+    `met` are the items of the events: how many of them it has is told.
+    """
     if items is None:
         if item_columns is not None:
             raise BadUsage("--item-columns goes with --items")
         return None
     columns = parse_columns(item_columns, list(GUESSED), "--item-columns")
-    return describe_file(items, columns, settings, cache_dir(), say, progress)
+    found = describe_file(items, columns, settings, cache_dir(), say, progress)
+    say(met_sentence(found, met))
+    return found
 
 
 def changed(settings: Settings, changes: tuple[str, ...]) -> Settings:

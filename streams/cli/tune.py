@@ -84,7 +84,7 @@ def command(
     settings = changed(settings, changes)
     table = read_events(source, replace(reading, targets=targets), settings.data_path, say)
     search = Search(trials, budget, share, every, seed)
-    catalogue = described(settings, items, item_columns)
+    catalogue = described(settings, items, item_columns, table.items)
     tuner = Tuner(table, settings, ranges_of(settings), search, time.monotonic, items=catalogue)
     warm_up(settings)
     calm_collector()

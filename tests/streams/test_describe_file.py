@@ -11,8 +11,9 @@ from PIL import Image
 from tests.models.encoders.folders import clip_in_two_files
 
 from millstream.models.attributes import VERSION
+from millstream.streams.describe import BATCH
 from millstream.streams.describe_file import describe_file
-from millstream.streams.described import DescribedItems
+from millstream.streams.described import DescribedItems, met_sentence
 from millstream.streams.errors import BadUsage
 from millstream.streams.settings import EncoderSettings, ModelSettings, Settings
 
@@ -71,8 +72,14 @@ def test_each_item_has_what_it_has_and_a_bad_picture_costs_only_the_picture(
         [],
     ]
     assert items.failed == {"media-missing": 1, "bad-image": 1, "media-forbidden": 1}
-    assert sum("is not used: media-missing" in sentence for sentence in said) == 1
-    assert "3 media are not used; their items go on without" in said
+    assert said[1:] == [
+        "image of item 3, photos/none.png, is not used: media-missing (FileNotFoundError)",
+        *[one for one in said if one.startswith("image of item 4, photos/torn.png, is not used")],
+        "image of item 5, ../outside.png, is not used: media-forbidden "
+        "(not a path below the media folder)",
+        "3 media are not used; their items go on without",
+        f"paths of media are looked for below {goods.parent}",
+    ]
     assert items.entries[1].gate.available_from == 1_893_456_000_000
     found = items.found()
     assert found.described == {"text": 4, "image": 2, "categories": 4, "numbers": 2}
@@ -138,3 +145,27 @@ def test_without_the_source_that_reads_them_items_are_refused(
     deaf = msgspec.structs.replace(settings, model=ModelSettings(sources=("pairs", "pop")))
     with pytest.raises(BadUsage, match="the source content"):
         described(goods, deaf)
+
+
+def test_equal_content_is_encoded_once_however_far_apart(goods: Path, settings: Settings) -> None:
+    rows = [f"{n},{'Lamp' if n % 40 else 'Chair'},photos/1.png" for n in range(BATCH * 3)]
+    goods.write_text("\n".join(["item,title,image", *rows]))
+    found = described(goods, settings, columns={})
+    assert found.modalities() == {"text": BATCH * 3, "image": BATCH * 3}
+    assert found.encoded == 3
+
+
+def test_a_picture_may_be_named_by_its_whole_path(goods: Path, settings: Settings) -> None:
+    goods.write_text(f"item,image\n1,{goods.parent / 'photos/1.png'}\n")
+    assert described(goods, settings, columns={}).modalities() == {"image": 1}
+
+
+def test_how_many_items_of_the_events_it_has_is_told(goods: Path, settings: Settings) -> None:
+    found = described(goods, settings)
+    assert met_sentence(found, ["1", "9", "1", "2"]) == (
+        f"2 of the 3 items of the events are in {goods}"
+    )
+    assert met_sentence(found, ["0001", "0002"]) == (
+        f"no item of the events is in {goods}: theirs are such as '0001', its own such as '1'; "
+        "is the right column the item?"
+    )

@@ -92,6 +92,7 @@ def test_a_date_is_read_in_its_usual_forms(cell: float | str, year: object) -> N
         ('["a b.jpg", "c.jpg"]', "a b.jpg"),
         ("a.jpg|b.jpg", "a.jpg"),
         ("/9j/" + "A" * 300, {"base64": "/9j/" + "A" * 300}),
+        (r"posters\a.jpg", "posters/a.jpg"),
         ("nan", None),
     ],
 )

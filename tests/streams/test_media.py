@@ -47,6 +47,7 @@ def test_a_path_is_read_below_the_folder(reader: MediaReader, tmp_path: Path) ->
     (tmp_path / "media" / "link").symlink_to("deep/a")
     assert reader.local(InFolder("deep/a")) == b"x" * MOST
     assert reader.local(InFolder("link")) == b"x" * MOST, "a link that stays inside"
+    assert reader.local(InFolder(str(tmp_path / "media/deep/a"))) == b"x" * MOST
 
 
 @pytest.mark.parametrize("path", ["../secret", "deep/../../secret", "out", "outdir/secret"])
@@ -56,6 +57,7 @@ def test_nothing_outside_the_folder_is_read(reader: MediaReader, tmp_path: Path,
     (tmp_path / "media" / "outdir").symlink_to(tmp_path)
     assert refusal(reader, InFolder(path)) == "media-forbidden"
     assert refusal(reader, InFolder(str(tmp_path / "secret"))) == "media-forbidden"
+    assert refusal(reader, InFolder(str(tmp_path / "missing"))) == "media-forbidden"
 
 
 def test_what_is_no_file_within_bounds_is_refused(reader: MediaReader, tmp_path: Path) -> None:

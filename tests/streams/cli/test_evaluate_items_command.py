@@ -105,7 +105,7 @@ def test_a_person_reads_of_items_on_the_terminal(capsys: pytest.CaptureFixture[s
     said = capsys.readouterr()
     assert "34 items of goods.csv" in said.out
     assert "µs an item" in said.out
-    assert "image of item i2 is not used: media-missing" in said.err
+    assert "image of item i2, none.png, is not used: media-missing" in said.err
 
 
 @pytest.mark.parametrize(
