@@ -58,7 +58,9 @@ def describe_file(
         found = describe(source, messages, encoders, inputs, kept, say, tick)
     if found.failed.keys() & {"media-missing", "media-forbidden"}:
         say(f"paths of media are looked for below {folder}")
-    if not found.modalities():
+    if unread := sorted(needed - encoders.keys()):
+        say(f"no encoder of {', '.join(unread)} is open: that of {source} is not read")
+    elif not found.modalities():
         say(f"{source} says nothing of what its items are like: name its columns with {FLAG}")
     return found
 

@@ -20,7 +20,7 @@ from millstream.streams.cli.output import print_json, stdout
 from millstream.streams.cli.progress import progress, say
 from millstream.streams.encoders.bench import Timing, bench_apart, bench_hashing
 from millstream.streams.encoders.builtin import BUILT_INS
-from millstream.streams.encoders.kept import check_encoder, encoder_folder, ensure_encoder, is_here
+from millstream.streams.encoders.kept import check_encoder, encoder_folder, fetch_encoder, is_here
 from millstream.streams.errors import FoundWrong, WorldMissing
 from millstream.streams.machine import machine
 from millstream.streams.settings import Settings
@@ -108,7 +108,7 @@ def fetch(settings: Settings, names: tuple[str, ...], as_json: bool) -> None:  #
     wanted = names or tuple(BUILT_INS)
     with progress("encoders", len(wanted)) as done:
         for number, name in enumerate(wanted, 1):
-            folder = ensure_encoder(name, cache_dir(), say)
+            folder = fetch_encoder(name, cache_dir(), say)
             say(f"{name} is in {folder}")
             done(number)
     if as_json:

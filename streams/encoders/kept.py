@@ -55,6 +55,22 @@ def ensure_encoder(name: str, cache: Path, say: Say) -> Path:
     return folder
 
 
+def fetch_encoder(name: str, cache: Path, say: Say) -> Path:
+    """Return a built-in's folder as `ensure_encoder` does; one that cannot be opened is made anew.
+
+    Raises what that raises.
+    """
+    check_name(name)
+    folder = encoder_folder(name, cache)
+    if is_here(name, cache):
+        try:
+            encode_samples(BUILT_INS[name].modality, folder)
+        except (EncoderRefused, OSError) as error:
+            say(f"{name} is made anew: {error}")
+            shutil.rmtree(folder)
+    return ensure_encoder(name, cache, say)
+
+
 def check_name(name: str) -> None:
     """Raise BadUsage when there is no built-in of that name."""
     if name not in BUILT_INS:

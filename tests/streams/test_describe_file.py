@@ -122,6 +122,14 @@ def test_no_encoder_is_opened_that_has_nothing_to_read(goods: Path, settings: Se
     assert items.found().described == {"text": 2, "categories": 2}
 
 
+def test_what_no_encoder_reads_is_told(goods: Path, settings: Settings) -> None:
+    goods.write_text("item,title\n1,Lamp\n")
+    off = msgspec.structs.replace(settings, encoders=EncoderSettings(text="off"))
+    said: list[str] = []
+    assert described(goods, off, said, columns={}).modalities() == {}
+    assert said == [f"no encoder of text is open: that of {goods} is not read"]
+
+
 def test_only_some_modalities(goods: Path, settings: Settings) -> None:
     some = described(goods, settings).only(["categories", "numbers"])
     assert some.modalities() == {"categories": 4, "numbers": 2}

