@@ -10,10 +10,13 @@ from millstream.streams.item_fields import ItemMessage, item_fields, item_value
 from millstream.streams.item_message import ITEM_FIELDS, RejectedItem
 from millstream.streams.item_words import is_blank
 from millstream.streams.loaders.format import ItemLayout
+from millstream.streams.movielens import TITLE
 
 SHOWN: Final = ("hidden", "available_from", "expires_at")
 """Where one of these cannot be read the row is left out: its item might be shown too early."""
 TOLD_CHARACTERS: Final = 60
+YEARS: Final = range(1800, 2101)
+"""What is taken for a year at the end of a title."""
 
 
 class CatalogueRows:
@@ -47,6 +50,8 @@ class CatalogueRows:
             fields |= told
             if told.get(name) in (None, []) and not is_blank(row[column]):
                 self._leave_out(name, row[column], place)
+        if fields.get("year") is None and fields.get("released") is None:
+            fields |= _year_of_title(fields.get("title"))
         value = item_value(fields)
         while isinstance(value, RejectedItem) and (gone := _costly(value, fields)):
             if gone in self._columns:
@@ -80,6 +85,12 @@ class CatalogueRows:
             if len(shown) > TOLD_CHARACTERS:
                 shown = f"{shown[:TOLD_CHARACTERS]}…"
             self._first_cells[name] = f"{shown} ({place})"
+
+
+def _year_of_title(title: object) -> dict[str, object]:
+    """Return the year of a title such as `Heat (1995)`, which stays as it is."""
+    found = TITLE.fullmatch(title.strip()) if isinstance(title, str) else None
+    return {"year": int(found[2])} if found and int(found[2]) in YEARS else {}
 
 
 def _costly(why: RejectedItem, fields: Mapping[str, object]) -> str | None:

@@ -14,6 +14,7 @@ from millstream.streams.item_message import ITEM_BYTES_MAX
 FILE_BYTES_MAX: Final = ITEM_BYTES_MAX * 3 // 4
 """Beyond it no file fits into a message, for base64 takes 4 bytes for 3."""
 
+TOLD_CHARACTERS: Final = 100
 TOO_LARGE: Final = "are too large for a message and belong into the folder encode.media_dir"
 
 
@@ -44,6 +45,10 @@ class MediaFiles:
 
     def _place(self, item: str, fields: dict[str, object], name: str, given: str) -> None:
         """Put one file in its place, or take its field out."""
+        if "\0" in given:  # no file's name
+            del fields[name]
+            self._leave_out("are not there", item, given)
+            return
         path = (self._folder / given).resolve()
         if self._media_dir is not None:
             if path.is_relative_to(self._media_dir):
@@ -67,7 +72,7 @@ class MediaFiles:
 
     def _leave_out(self, why: str, item: str, given: str) -> None:
         self.left_out[why] += 1
-        self._first.setdefault(why, f"{given} of item {item}")
+        self._first.setdefault(why, f"{given[:TOLD_CHARACTERS]} of item {item}")
 
     def said(self) -> list[str]:
         """Return a sentence for each reason for which media were left out."""

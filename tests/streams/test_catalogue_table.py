@@ -235,3 +235,19 @@ def test_pictures_of_parquet_are_bytes_records_or_lists(tmp_path: Path, said: li
     assert fields(items, "image") == [{"base64": "/9g="}, "b c.jpg", None]
     assert fields(items, "categories") == [["Crime"], None, []]
     assert any("1 values of image (too-large)" in sentence for sentence in said)
+
+
+def test_the_year_in_a_title_is_the_items_where_no_column_says_one(
+    tmp_path: Path, said: list[str]
+) -> None:
+    file = tmp_path / "c.csv"
+    rows = [
+        "item,title,released",
+        "1,Heat (1995),",
+        "2,Solaris (1972),2002-11-27",
+        "3,Set (7531),",
+    ]
+    file.write_text("\n".join(rows))
+    items = read(file, said)
+    assert fields(items, "year") == [1995, None, None]
+    assert fields(items, "title")[0] == "Heat (1995)"

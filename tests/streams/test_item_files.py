@@ -61,3 +61,9 @@ def test_what_is_missing_or_does_not_fit_is_left_out_and_said(tmp_path: Path) ->
         "2 media are too large for a message and belong into the folder encode.media_dir; "
         "the first left out is large of item m1",
     ]
+
+
+def test_what_is_no_path_at_all_is_left_out(tmp_path: Path) -> None:
+    files = MediaFiles(tmp_path, None)
+    assert packed(files, image="a\0b") == packed(files, image="R0lGOD" * 1000) == {}
+    assert all("2 media are not there" in one and len(one) < 200 for one in files.said())

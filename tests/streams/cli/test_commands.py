@@ -147,7 +147,7 @@ def test_a_catalogue_with_pictures_comes_out_of_a_file_or_a_database(
     finally:
         log.close()
     assert found == {
-        b"1": b'{"title":"Lamp","tags":"a|b","image":{"base64":"iVBORw=="}}',
+        b"1": b'{"title":"Lamp","tags":["a","b"],"image":{"base64":"iVBORw=="}}',
         b"2": b'{"title":"Chair"}',
         b"3": b'{"title":"Bed","price":9.5}',
     }
