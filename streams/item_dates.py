@@ -10,6 +10,9 @@ from millstream.streams.item_year import YEAR_MAX, year_of
 
 SECONDS_MIN: Final = 10_000_000
 """April 1970; between the years and it a number is none of both."""
+FAR_MS: Final = 100_000_000_000_000
+US_MIN: Final = 1_000_000_000_000_000
+"""Between the two a number is ms, such as those of the year 9999 for "never"."""
 _DIGITS: Final = re.compile(r"-?\d+(\.0*)?", re.ASCII)
 _DAY: Final = re.compile(r"(1\d{3}|20\d\d)(0[1-9]|1[0-2])([0-2][1-9]|[123]0|31)")
 _YEAR: Final = re.compile(r"(?<!\d)(?:1\d{3}|20\d\d)(?!\d)")
@@ -59,7 +62,7 @@ def moment_of(value: object) -> object:
 
 
 def _ms(number: float) -> int:
-    unit = unit_of(abs(number))
+    unit = unit_of(abs(number)) if abs(number) < FAR_MS or abs(number) >= US_MIN else "ms"
     return round(number * 1000) if unit == "s" else round(number / PER_MS[unit])
 
 

@@ -105,7 +105,10 @@ _READ: Final = {
 def _plain(value: object) -> object:
     """Return a value as JSON can hold it, None for what it cannot."""
     if isinstance(value, Moment):
-        return datetime.fromtimestamp(value / 1000, UTC).isoformat()
+        try:
+            return datetime.fromtimestamp(value / 1000, UTC).isoformat()
+        except (ValueError, OverflowError):  # beyond the year 9999
+            return None
     if isinstance(value, datetime):  # a database's moment without a zone is taken for UTC
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
     if isinstance(value, date):

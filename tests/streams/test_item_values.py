@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millstream.streams.columns import Moment
 from millstream.streams.item_dates import dated, moment_of
 from millstream.streams.item_fields import item_fields, item_value
 from millstream.streams.item_price import price_of
 from millstream.streams.item_words import category_words
 
 CELLS = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
@@ -111,3 +112,25 @@ def test_whatever_a_cell_holds_its_item_has_a_message(name: str, cell: object) -
 @given(CELLS)
 def test_whatever_a_cell_holds_a_moment_raises_nothing(cell: object) -> None:
     moment_of(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "moment"),
+    [
+        ("2023-11-14T22:13:20+01:00", "2023-11-14T22:13:20+01:00"),
+        ("2023-11-14 22:13:20", 1_700_000_000_000),
+        ("1700000000", 1_700_000_000_000),
+        (1.7e9, 1_700_000_000_000),
+        (1_700_000_000_000_000, 1_700_000_000_000),
+        (253_402_300_799_000, 253_402_300_799_000),
+        ("soon", "soon"),
+    ],
+)
+def test_a_moment_without_a_zone_is_of_utc_and_a_number_is_read_by_its_size(
+    cell: object, moment: object
+) -> None:
+    assert moment_of(cell) == moment
+
+
+def test_a_moment_beyond_all_calendars_raises_nothing() -> None:
+    assert item_fields("expires_at", Moment(2**53)) == {"expires_at": None}
