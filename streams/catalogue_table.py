@@ -108,8 +108,8 @@ def _table(
             f"{head.origin} has no column item; {listed(names)}: "
             f"say which it is with {flag} item=NAME"
         )
-    if layout is None:
-        _tell(head, found, names, say)
+    taken = {ours: theirs for ours, theirs in found.items() if ours not in known}
+    _tell(head, taken, [] if layout else names, say)
     wanted = names if layout is None else [*dict.fromkeys(found.values())]
     return read_table(head, wanted, dialect, say=say), found
 

@@ -217,6 +217,7 @@ def test_what_a_known_format_does_not_name_is_read_all_the_same(
         "description": "A cop.",
         "image": "h.jpg",
     }
+    assert said == ["films.csv: takes story as description, poster as image"]
 
 
 def test_pictures_of_parquet_are_bytes_records_or_lists(tmp_path: Path, said: list[str]) -> None:
