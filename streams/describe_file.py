@@ -25,6 +25,8 @@ FOLDER: Final = "vectors"
 """In the data folder, where vectors are kept between runs."""
 FLAG: Final = "--item-columns"
 CONTENT: Final = "content"
+MANY: Final = 5_000
+"""Items that take long enough to say so where no bar is shown: at some ms each."""
 
 Say = Callable[[str], None]
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -54,6 +56,8 @@ def describe_file(
     here = msgspec.structs.replace(settings, encode=encode)
     inputs = new_input_reader(here, [*encoders], DECODERS)
     kept = VectorFiles(settings.data_path / FOLDER, settings.encode.cache_mb * 1_000_000)
+    if len(messages) >= MANY:
+        say(f"describing {len(messages):,} items; their vectors are kept for the next run")
     with progress("describing", len(messages)) as tick:
         found = describe(source, messages, encoders, inputs, kept, say, tick)
     if found.failed.keys() & {"media-missing", "media-forbidden"}:

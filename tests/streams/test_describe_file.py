@@ -12,7 +12,7 @@ from tests.models.encoders.folders import clip_in_two_files
 
 from millstream.models.attributes import VERSION
 from millstream.streams.describe import BATCH
-from millstream.streams.describe_file import describe_file
+from millstream.streams.describe_file import MANY, describe_file
 from millstream.streams.described import DescribedItems, met_sentence
 from millstream.streams.errors import BadUsage
 from millstream.streams.settings import EncoderSettings, ModelSettings, Settings
@@ -120,6 +120,15 @@ def test_no_encoder_is_opened_that_has_nothing_to_read(goods: Path, settings: Se
     )
     items = described(goods, missing, columns={})
     assert items.found().described == {"text": 2, "categories": 2}
+
+
+def test_of_a_large_catalogue_it_is_told_that_it_takes_long(
+    goods: Path, settings: Settings
+) -> None:
+    goods.write_text("\n".join(["item,year", *(f"{n},1995" for n in range(MANY))]))
+    said: list[str] = []
+    assert described(goods, settings, said, columns={}).modalities() == {"numbers": MANY}
+    assert said == ["describing 5,000 items; their vectors are kept for the next run"]
 
 
 def test_what_no_encoder_reads_is_told(goods: Path, settings: Settings) -> None:
