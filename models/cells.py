@@ -2,8 +2,7 @@
 
 An inverted file (Jegou, Douze & Schmid 2011) that grows with its catalogue: a described item is in
 the cell whose centroid is nearest to its joint vector, and a cell of more than CELL_MAX falls into
-halves of one size, across the direction in which its items differ most. The learner places items;
-replicas are told the cell of each.
+two, by two means. The learner places items; replicas are told the cell of each.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +34,7 @@ AT_ONCE: Final = 4096
 NEAREST: Final = 64
 """So many cells are opened at most for one look."""
 TURNS: Final = 5
-"""Of the power method: cells need the direction in which they differ most only roughly."""
+"""Of the power method, and of two means: roughly is enough to part a cell."""
 TINY: Final = np.float32(1e-9)
 
 
@@ -187,10 +186,10 @@ class Cells:
         self._shelved.clear()
 
     def _split(self, cell: int, read: Read) -> int:
-        """Give half of a cell's rows to an empty or another one, and return that."""
+        """Give some of a cell's rows to an empty or another one, and return that."""
         rows = np.flatnonzero(self.of_row == cell).astype(np.int32)
         vectors = read(rows)
-        away = _half(vectors)
+        away = _apart(vectors)
         empty = next((c for c, size in enumerate(self._sizes) if c and not size), len(self._sizes))
         if empty == len(self._sizes):
             self._sizes.append(0)
@@ -216,14 +215,24 @@ class Cells:
         return shelved
 
 
-def _half(vectors: Floats) -> npt.NDArray[np.bool_]:
-    """Return which half of some vectors goes away: those far along where they differ most."""
-    apart = vectors - vectors.mean(axis=0)
-    direction = apart[np.argmax((apart * apart).sum(axis=1))]
+def _apart(vectors: Floats) -> npt.NDArray[np.bool_]:
+    """Return which of some vectors part from the others: two means of unit length (Lloyd 1982).
+
+    They begin as the halves across the direction in which the vectors differ most, and stay that
+    where one side would be left with less than an eighth.
+    """
+    differ = vectors - vectors.mean(axis=0)
+    direction = differ[np.argmax((differ * differ).sum(axis=1))]
     for _ in range(TURNS):
-        direction = unit(apart.T @ (apart @ direction))
+        direction = unit(differ.T @ (differ @ direction))
     away = np.zeros(len(vectors), np.bool_)
-    away[np.argsort(apart @ direction, kind="stable")[len(vectors) // 2 :]] = True
+    away[np.argsort(differ @ direction, kind="stable")[len(vectors) // 2 :]] = True
+    for _ in range(TURNS):
+        means = unit(np.stack([vectors[~away].mean(axis=0), vectors[away].mean(axis=0)]))
+        nearer = vectors @ (means[1] - means[0]) > 0.0
+        if not len(vectors) < 8 * np.count_nonzero(nearer) < 7 * len(vectors):
+            break
+        away = nearer
     return away
 
 

@@ -28,7 +28,7 @@ SCANNED_BELOW: Final = 100
 EXACT_MAX: Final = 20_000
 """Of more described items only those in the nearest cells are scanned."""
 LOOKED_AT: Final = 4096
-"""So many of them: 99 % of true neighbours among 300,000 (docs/decisions/0009-cells.md)."""
+"""So many of them (docs/decisions/0009-cells.md)."""
 PAIRS_A_CALL: Final = 500_000
 """Pairs of items that one call scans: about .1 s of a busy core, every second at most."""
 
