@@ -1,5 +1,6 @@
 """Where fetched encoders are kept, and how they get there: whole, checked, or not at all."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
