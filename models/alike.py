@@ -6,7 +6,7 @@ import numpy as np
 
 from millstream.models.arrays import missing
 from millstream.models.content import Content
-from millstream.models.content_kernels import NONE, TINY, cosines, joined, near
+from millstream.models.content_kernels import NO_DOTS, NONE, TINY, cosines, joined, near
 from millstream.models.histories import Rows, Scores
 from millstream.models.jit import kernel
 from millstream.models.space import Codes, Floats
@@ -47,7 +47,7 @@ def nearest(content: Content, asked: Rows, pools: Rows, k: int) -> Rows:
     """
     top, vectors = missing(len(asked), k), content.vectors
     codes, scales = vectors.codes[asked], vectors.scales[asked]
-    near(vectors.codes, vectors.scales, codes, scales, content.worth, pools, top)
+    near(vectors.codes, vectors.scales, codes, scales, content.worth, pools, NO_DOTS, top)
     return top
 
 

@@ -16,7 +16,7 @@ All young items are looked at, or of more than `young_max` those in the cells ne
 (models/cells.py, docs/decisions/0009-cells.md).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -25,7 +25,15 @@ import numpy.typing as npt
 
 from millstream.models.arrays import grown, missing
 from millstream.models.cells import Cells, joint, unit
-from millstream.models.content_kernels import TINY, near, score, tastes
+from millstream.models.content_kernels import (
+    NO_DOTS,
+    TINY,
+    as_columns,
+    dots_of,
+    near,
+    score,
+    tastes,
+)
 from millstream.models.embedding import MODALITIES, Embedding
 from millstream.models.histories import Histories, Rows, Scores, Steps
 from millstream.models.item_vectors import ItemVectors
@@ -44,6 +52,10 @@ FEATURES: Final[Mapping[Fusion, tuple[str, ...]]] = {
 }
 ATTENTION: Final = 5.0
 """How sharply attention goes to the modalities in which a history is of one mind."""
+
+
+PEOPLE: Final = 64
+"""So many are looked up at once: their dot products with a pool take 3 MB."""
 
 
 class ContentParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,13 +201,17 @@ class Content:
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return each person's k nearest young items by the joint vector, (B, k)."""
         top = missing(len(histories), k)
-        pool = self.young.rows()
-        if len(pool):
-            taste = self.tastes(histories)
-            codes, scales = self.vectors.codes, self.vectors.scales
-            looked = self.look(pool, taste, self.worth)
-            pools = pool[None, :] if looked is None else looked
-            near(codes, scales, taste.codes, taste.scales, self.worth, pools, top)
+        pool, codes, scales = self.young.rows(), self.vectors.codes, self.vectors.scales
+        if not len(pool):
+            return top
+        taste = self.tastes(histories)
+        looked = self.look(pool, taste, self.worth)
+        columns = as_columns(codes[pool if looked is None else pool[:0]])
+        for part in in_parts(len(histories)):
+            pools = pool[None, :] if looked is None else looked[part]
+            mine, lengths = taste.codes[part], taste.scales[part]
+            dots = NO_DOTS if looked is not None else dots_of(columns, mine)
+            near(codes, scales, mine, lengths, self.worth, pools, dots, top[part])
         return top
 
     def score(self, histories: Histories, candidates: Rows) -> Scores:
@@ -284,3 +300,9 @@ class Content:
         self.described.put(row, described)
         self.unmet.put(row, described and count == 0)
         self.young.put(row, described and 0 < count <= self.params.young)
+
+
+def in_parts(people: int) -> Iterator[slice]:
+    """Yield slices of so many people, PEOPLE at a time."""
+    for start in range(0, people, PEOPLE):
+        yield slice(start, start + PEOPLE)

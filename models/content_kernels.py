@@ -14,6 +14,8 @@ Longs = npt.NDArray[np.int64]
 TINY: Final = np.float32(1e-9)
 NONE: Final = np.float32(-2.0)
 """Stands for the cosine of what is not there."""
+NO_DOTS: Final = np.zeros((1, 0, 0), np.float32)
+"""Where dot products are not those of everybody's pool."""
 ALIKE: Final = np.float32(1e-5)
 """Scores that deviate less are all the same but for rounding: nobody stands out among them."""
 
@@ -96,6 +98,31 @@ def cosines(
                 out[m, q] = dot_codes(codes[row, m], mine) * scales[row, m] * taste_scales[m]
 
 
+@kernel
+def scaled(dots: Floats, scales: Floats, taste_scales: Floats, rows: Rows, out: Floats) -> None:
+    """Write the cosine of each row to one person's taste as `cosines` does, from `dots` (M, N)."""
+    for m in range(len(dots)):
+        mine = taste_scales[m]
+        for q in range(len(rows)):
+            scale = scales[rows[q], m]
+            out[m, q] = dots[m, q] * scale * mine if scale > 0.0 and mine > 0.0 else NONE
+
+
+def as_columns(codes: Codes) -> Floats:
+    """Return the codes of a pool (N, M, D) as floats, (M, D, N), for `dots_of`."""
+    return codes.astype(np.float32).transpose(1, 2, 0)
+
+
+def dots_of(columns: Floats, tastes: Codes) -> Floats:
+    """Return the dot products of tastes' codes (B, M, D) and a pool's, (M, B, N), by BLAS.
+
+    Whole numbers below 2^24 add up exactly in whatever order, so who shares the batch does not
+    show; for a batch it takes a fifth of the time of a loop.
+    """
+    mine = tastes.astype(np.float32).transpose(1, 0, 2)
+    return np.asarray(np.matmul(mine, columns), np.float32)
+
+
 @loose_kernel
 def joined(cosine: Floats, worth: Floats, out: Floats) -> None:
     """Write the dot product of joint vectors, (N,): modalities weighed by `worth` (M,).
@@ -139,20 +166,26 @@ def near(
     taste_scales: Floats,
     worth: Floats,
     pools: Rows,
+    dots: Floats,
     top: Rows,
 ) -> None:
     """Write the rows that are nearest to each person's taste, (B, k), best first.
 
-    Of everybody's pool (1, N), or of each person's own (B, N), padded with -1.
+    Of everybody's pool (1, N), given its `dots_of`, or of each person's own (B, N), padded with
+    -1, with NO_DOTS.
     """
     cosine = np.empty((len(worth), pools.shape[1]), np.float32)
     joint = np.empty(pools.shape[1], np.float32)
     kept = np.empty(top.shape[1], np.float32)
+    shared = dots.shape[1] > 0
     for b in range(len(top)):
         if taste_scales[b].max() <= 0.0:
             continue
-        pool = pools[min(b, len(pools) - 1)]
-        cosines(codes, scales, taste[b], taste_scales[b], pool, cosine)
+        pool = pools[0] if shared else pools[b]
+        if shared:
+            scaled(dots[:, b], scales, taste_scales[b], pool, cosine)
+        else:
+            cosines(codes, scales, taste[b], taste_scales[b], pool, cosine)
         joined(cosine, worth, joint)
         n = len(pool)
         while n and pool[n - 1] < 0:

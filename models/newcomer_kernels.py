@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.content_kernels import NONE, cosines, joined, one_over
+from millstream.models.content_kernels import NONE, cosines, joined, one_over, scaled
 from millstream.models.histories import Rows
 from millstream.models.jit import kernel, loose_kernel
 from millstream.models.select import best
@@ -40,9 +40,10 @@ def standards(cosine: Floats, means: Floats, inverses: Floats) -> None:
 def standardise(cosine: Floats, means: Floats, inverses: Floats) -> None:
     """Make z-scores of cosines (M, N); 0 of those that are not there."""
     for m in range(len(cosine)):
-        row = cosine[m]
+        row, mean, inverse = cosine[m], means[m], inverses[m]
         for q in range(len(row)):
-            row[q] = (row[q] - means[m]) * inverses[m] if row[q] != NONE else np.float32(0.0)
+            here = np.float32(1.0) if row[q] != NONE else np.float32(0.0)
+            row[q] = here * ((row[q] - mean) * inverse)
 
 
 @kernel
@@ -74,6 +75,7 @@ def fits(
     weights: Floats,
     sunk: Floats,
     sample: Rows,
+    dots: Floats,
     pools: Rows,
     excluded_ptr: Longs,
     excluded: Rows,
@@ -84,7 +86,8 @@ def fits(
     """Write each person's best newcomers by w . z + sunk, (B, k), best first.
 
     Out of each person's pool (B, N), padded with -1, or of the sample itself where there are no
-    pools; z is over the sample. `sunk` and `met`, all False and left so, are by row.
+    pools; z is over the sample, whose `dots_of` are given. `sunk` and `met`, all False and left so,
+    are by row.
     """
     many, alike = len(worth), len(pools) == 0
     means, inverses = np.empty(many + 1, np.float32), np.empty(many + 1, np.float32)
@@ -94,7 +97,7 @@ def fits(
     for b in range(len(top)):
         if taste_scales[b].max() <= 0.0:
             continue
-        cosines(codes, scales, taste[b], taste_scales[b], sample, over[:many])
+        scaled(dots[:, b], scales, taste_scales[b], sample, over[:many])
         joined(over[:many], worth, over[many])
         standards(over, means, inverses)
         pool = sample if alike else pools[b]

@@ -21,7 +21,8 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from millstream.models.arrays import missing
-from millstream.models.content import Content
+from millstream.models.content import Content, in_parts
+from millstream.models.content_kernels import as_columns, dots_of
 from millstream.models.embedding import MODALITIES
 from millstream.models.histories import Histories, Rows, Scores, one_of
 from millstream.models.newcomer_kernels import fits, standings
@@ -121,22 +122,28 @@ class Newcomers:
             return Drawn(rows, fit, fit)
         taste, vectors = self._content.tastes(histories), self._content.vectors
         looked = self._content.look(pool, taste, np.maximum(self.modality_weights(), 0.0))
-        fits(
-            vectors.codes,
-            vectors.scales,
-            taste.codes,
-            taste.scales,
-            self._content.worth,
-            self.weights.astype(np.float32),
-            self._sunk(),
-            pool if looked is None else some(pool, SAMPLE),
-            missing(0, 0) if looked is None else looked,
-            excluded_ptr,
-            excluded,
-            np.zeros(vectors.rows, np.bool_),
-            rows,
-            fit,
-        )
+        sample = pool if looked is None else some(pool, SAMPLE)
+        weights, sunk = self.weights.astype(np.float32), self._sunk()
+        met = np.zeros(vectors.rows, np.bool_)
+        columns = as_columns(vectors.codes[sample])
+        for part in in_parts(people):
+            fits(
+                vectors.codes,
+                vectors.scales,
+                taste.codes[part],
+                taste.scales[part],
+                self._content.worth,
+                weights,
+                sunk,
+                sample,
+                dots_of(columns, taste.codes[part]),
+                missing(0, 0) if looked is None else looked[part],
+                excluded_ptr[part.start : part.stop + 1],
+                excluded,
+                met,
+                rows[part],
+                fit[part],
+            )
         values = np.where(rows >= 0, fit + self._luck(histories, rows), -np.inf)
         order = np.argsort(-values, axis=1, kind="stable")
         return Drawn(

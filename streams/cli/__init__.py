@@ -79,6 +79,9 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    # Before NumPy is imported. Products are small: a second thread costs more than it brings, and
+    # a worker's neighbours have use for its core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with _ended_by_sigterm():
         code = run(arguments)
         sys.stdout.flush()

@@ -129,7 +129,7 @@ def test_young_items_that_fit_are_proposed_until_they_are_no_longer_young() -> N
     assert source.young.rows().tolist() == [5, 6]
     bonus = source.bonus(np.array([[4, 5, 0, -1]], np.int32))
     assert bonus is not None
-    assert bonus.tolist() == [[0.0, source.params.young_bonus, 0.0, 0.0]]
+    assert bonus[0].tolist() == pytest.approx([0.0, source.params.young_bonus, 0.0, 0.0])
 
 
 def test_a_young_item_that_nothing_describes_gets_no_bonus() -> None:
@@ -138,7 +138,7 @@ def test_a_young_item_that_nothing_describes_gets_no_bonus() -> None:
     meet(source, 1, 5)
     bonus = source.bonus(np.array([[1, 5]], np.int32))
     assert bonus is not None
-    assert bonus.tolist() == [[source.params.young_bonus, 0.0]]
+    assert bonus[0].tolist() == pytest.approx([source.params.young_bonus, 0.0])
 
 
 def test_with_young_0_nothing_is_young() -> None:
