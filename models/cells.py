@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown, missing
+from millstream.models.elementary import dots
 from millstream.models.embedding import MODALITIES
 from millstream.models.histories import Rows
-from millstream.models.jit import kernel, loose_kernel
+from millstream.models.jit import kernel
 from millstream.models.select import best
 from millstream.models.source import Arrays
 from millstream.models.space import Codes, Floats
@@ -236,15 +237,6 @@ def _apart(vectors: Floats) -> npt.NDArray[np.bool_]:
     return away
 
 
-@loose_kernel
-def _near(centroids: Floats, wanted: Floats, cells: Rows, near: Floats) -> None:
-    for q in range(len(cells)):
-        total = np.float32(0.0)
-        for x in range(len(wanted)):
-            total += centroids[cells[q], x] * wanted[x]
-        near[q] = total
-
-
 @kernel
 def _look(centroids: Floats, wanted: Floats, ptr: Longs, rows: Rows, found: Rows) -> None:
     cells = np.flatnonzero(ptr[1:] > ptr[:-1]).astype(np.int32)
@@ -254,7 +246,7 @@ def _look(centroids: Floats, wanted: Floats, ptr: Longs, rows: Rows, found: Rows
     for b in range(len(wanted)):
         if not wanted[b].any():
             continue
-        _near(centroids, wanted[b], cells, near)
+        dots(centroids, cells, wanted[b], near)
         n = 0
         for q in range(best(near, cells, len(cells), nearness, top)):
             for at in range(ptr[top[q]], ptr[top[q] + 1]):

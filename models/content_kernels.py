@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from millstream.models.elementary import total
 from millstream.models.histories import Rows, Scores
 from millstream.models.jit import kernel, loose_kernel
 from millstream.models.select import best
@@ -70,10 +71,10 @@ def tastes(
 @loose_kernel
 def dot_codes(codes: Codes, with_: Floats) -> np.float32:
     """Return the dot product of codes and whole numbers, exact: it stays below 2^24."""
-    total = np.float32(0.0)
+    dot = np.float32(0.0)
     for x in range(len(codes)):
-        total += np.float32(codes[x]) * with_[x]
-    return total
+        dot += np.float32(codes[x]) * with_[x]
+    return dot
 
 
 @kernel
@@ -123,34 +124,35 @@ def dots_of(columns: Floats, tastes: Codes) -> Floats:
     return np.asarray(np.matmul(mine, columns), np.float32)
 
 
-@loose_kernel
+@kernel
 def joined(cosine: Floats, worth: Floats, out: Floats) -> None:
     """Write the dot product of joint vectors, (N,): modalities weighed by `worth` (M,).
 
     What an item lacks takes no part: the others count for it. NONE where it has nothing.
     """
-    total, mass = np.zeros(len(out), np.float32), np.zeros(len(out), np.float32)
+    sums, mass = np.zeros(len(out), np.float32), np.zeros(len(out), np.float32)
     for m in range(len(worth)):
         row = cosine[m]
         for q in range(len(out)):
             here = worth[m] if row[q] != NONE else np.float32(0.0)
-            total[q] += here * row[q]
+            sums[q] += here * row[q]
             mass[q] += here
     for q in range(len(out)):
-        out[q] = total[q] / mass[q] if mass[q] > 0.0 else NONE
+        out[q] = sums[q] / mass[q] if mass[q] > 0.0 else NONE
 
 
-@loose_kernel
+@kernel
 def fill(cosine: Floats, rows: Rows) -> None:
     """Put the mean of those that have it in the place of each cosine that is not there, (M, N)."""
+    there = np.empty(len(rows), np.float32)
     for m in range(len(cosine)):
         row = cosine[m]
-        total, n = np.float32(0.0), np.float32(0.0)
+        n = 0
         for q in range(len(rows)):
-            here = np.float32(1.0) if row[q] != NONE else np.float32(0.0)
-            total += here * row[q]
+            here = row[q] != NONE
+            there[q] = row[q] if here else np.float32(0.0)
             n += here
-        mean = total / max(n, np.float32(1.0))
+        mean = total(there) / np.float32(max(n, 1))
         for q in range(len(rows)):
             if row[q] == NONE:
                 row[q] = mean
@@ -199,20 +201,20 @@ def one_over(deviation: np.float32) -> np.float32:
     return np.float32(1.0) / deviation if deviation > ALIKE else np.float32(0.0)
 
 
-@loose_kernel
+@kernel
 def apart(scores: Floats, rows: Rows, counts: Rows, young: int, out: Floats) -> None:
     """Write z-scores over what is there, for items that at most `young` have met; 0 elsewhere."""
+    there = np.empty(len(rows), np.float32)
     n = 0
-    mean, square = np.float32(0.0), np.float32(0.0)
     for q in range(len(rows)):
-        if rows[q] >= 0:
-            mean += scores[q]
-            n += 1
-    mean /= np.float32(max(n, 1))
+        there[q] = scores[q] if rows[q] >= 0 else np.float32(0.0)
+        n += rows[q] >= 0
+    many = np.float32(max(n, 1))
+    mean = total(there) / many
     for q in range(len(rows)):
-        if rows[q] >= 0:
-            square += (scores[q] - mean) * (scores[q] - mean)
-    inverse = one_over(np.float32(np.sqrt(square / np.float32(max(n, 1)))))
+        from_mean = scores[q] - mean if rows[q] >= 0 else np.float32(0.0)
+        there[q] = from_mean * from_mean
+    inverse = one_over(np.float32(np.sqrt(total(there) / many)))
     for q in range(len(rows)):
         fresh = 0 <= rows[q] < len(counts) and counts[rows[q]] <= young
         out[q] = (scores[q] - mean) * inverse if fresh else np.float32(0.0)

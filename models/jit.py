@@ -23,8 +23,9 @@ def kernel(function: Function) -> Function:
 def loose_kernel(function: Function) -> Function:
     """Return `function` compiled so that its sums may be taken in any order, which vectorises them.
 
-    For what no replica computes for itself: lists, and what LEARN sends. It is the same bit for
-    bit on one machine, whoever shares the batch; whole numbers below 2^24 add up exactly anyway.
+    Only for sums that are exact in any order, as of whole numbers. Others differ in their last
+    bits even on one machine: what a process has just compiled calls one copy of a function, what
+    it has loaded holds another, and the two are vectorised differently.
     """
     return _kept(function, strict=False)
 

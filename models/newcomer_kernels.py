@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.content_kernels import NONE, cosines, joined, one_over, scaled
+from millstream.models.elementary import total
 from millstream.models.histories import Rows
-from millstream.models.jit import kernel, loose_kernel
+from millstream.models.jit import kernel
 from millstream.models.select import best
 from millstream.models.space import Codes, Floats
 
@@ -13,30 +14,29 @@ Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-@loose_kernel
+@kernel
 def standards(cosine: Floats, means: Floats, inverses: Floats) -> None:
     """Write the mean of each line of cosines (M, N) that are there, and one over the deviation.
 
     What is not there counts as the mean, which leaves the mean and makes the deviation smaller.
     """
-    n = np.float32(cosine.shape[1])
+    there = np.empty(cosine.shape[1], np.float32)
     for m in range(len(cosine)):
         row = cosine[m]
-        total, there = np.float32(0.0), np.float32(0.0)
+        n = 0
         for q in range(len(row)):
-            here = np.float32(1.0) if row[q] != NONE else np.float32(0.0)
-            total += here * row[q]
-            there += here
-        mean = total / max(there, np.float32(1.0))
-        square = np.float32(0.0)
+            here = row[q] != NONE
+            there[q] = row[q] if here else np.float32(0.0)
+            n += here
+        mean = total(there) / np.float32(max(n, 1))
         for q in range(len(row)):
-            apart = row[q] - mean if row[q] != NONE else np.float32(0.0)
-            square += apart * apart
+            from_mean = row[q] - mean if row[q] != NONE else np.float32(0.0)
+            there[q] = from_mean * from_mean
         means[m] = mean
-        inverses[m] = one_over(np.float32(np.sqrt(square / max(n, np.float32(1.0)))))
+        inverses[m] = one_over(np.float32(np.sqrt(total(there) / np.float32(max(len(row), 1)))))
 
 
-@loose_kernel
+@kernel
 def standardise(cosine: Floats, means: Floats, inverses: Floats) -> None:
     """Make z-scores of cosines (M, N); 0 of those that are not there."""
     for m in range(len(cosine)):
