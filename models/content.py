@@ -71,7 +71,7 @@ class ContentParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile_items: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 30
     profile_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
     young: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 5
-    young_bonus: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.8
+    young_bonus: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.75
     young_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2048
 
 
