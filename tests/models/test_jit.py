@@ -1,9 +1,11 @@
 """Compiled kernels are kept, and never outlive what they were compiled from."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +54,10 @@ def test_kernels_compile_in_memory_where_nothing_can_be_written(tmp_path):
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert found.stdout.split() == ["2"]
+
+
+def test_only_sums_that_are_exact_in_any_order_are_loose() -> None:
+    """Others would differ between a process that compiles them and one that loads them."""
+    loose = r"@loose_kernel\ndef (\w+)"
+    sources = [path.read_text() for path in sorted(Path(jit.__file__).parent.glob("*.py"))]
+    assert [name for source in sources for name in re.findall(loose, source)] == ["dot_codes"]
