@@ -70,4 +70,5 @@ class Pool:
 
 def some(rows: Rows, most: int) -> Rows:
     """Return at most so many rows, evenly picked; all of them where there are no more."""
-    return rows if len(rows) <= most else rows[:: -(-len(rows) // most)]
+    # A copy, for kernels are compiled for arrays without gaps.
+    return rows if len(rows) <= most else rows[:: -(-len(rows) // most)].copy()

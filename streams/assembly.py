@@ -135,6 +135,9 @@ def warm_up(settings: Settings) -> None:
     recommender = new_recommender(settings, replica)
     for history in (profile, Profile()):
         recommender.rank([Request("u", history, 1_000_000_000_100)], Catalogue())
+    if replica.content is not None:  # what only a large catalogue asks for
+        rows = replica.content.described.rows()
+        replica.content.cells.look(rows, replica.content.joint(rows), 1)
     learned.digest()
 
 
