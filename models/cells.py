@@ -2,7 +2,8 @@
 
 An inverted file (Jegou, Douze & Schmid 2011) that grows with its catalogue: a described item is in
 the cell whose centroid is nearest to its joint vector, and a cell of more than CELL_MAX falls into
-two, by two means. The learner places items; replicas are told the cell of each.
+two, by two means. The learner places items; replicas are told the cell of each. Directions are
+whole numbers, so that their dot products are exact: who shares a batch or a thread does not show.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown, missing
-from millstream.models.elementary import dots
 from millstream.models.embedding import MODALITIES
 from millstream.models.histories import Rows
 from millstream.models.jit import kernel
@@ -42,19 +42,20 @@ TINY: Final = np.float32(1e-9)
 def joint(codes: Codes, scales: Floats, worth: Floats) -> Floats:
     """Return what codes (n, M, D) and scales (n, M) say, weighed by `worth` (M,), as (n, WIDTH)."""
     vectors = codes[:, :, :COARSE] * (scales * worth)[:, :, None]
-    return np.asarray(vectors.reshape(len(codes), WIDTH), np.float32)
+    return direction(np.asarray(vectors.reshape(len(codes), WIDTH), np.float32))
 
 
-def unit(vectors: Floats) -> Floats:
-    """Return rows at length 1; 0 stays 0."""
+def direction(vectors: Floats) -> Floats:
+    """Return vectors of length 127, about, in whole numbers; 0 stays 0."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, TINY), np.float32)
+    return np.asarray(np.rint(vectors * (np.float32(127.0) / np.maximum(norms, TINY))), np.float32)
 
 
 class _Shelved(NamedTuple):
-    """Some rows, sorted by cell; cell c has rows[ptr[c]:ptr[c + 1]]."""
+    """Some rows, sorted by cell; cells[n] has rows[ptr[n]:ptr[n + 1]]."""
 
     asked: Rows
+    cells: Rows
     rows: Rows
     ptr: Longs
 
@@ -66,7 +67,8 @@ class Cells:
         """Begin with one cell for all."""
         self.of_row: Numbers = np.zeros(0, np.uint16)
         self.centroids: Floats = np.zeros((2, WIDTH), np.float32)
-        self._sizes = [0, 0]
+        self._sizes: Longs = np.zeros(2, np.int64)
+        self._many = 1
         self._rows = 0
         self._moved: dict[int, None] = {}
         self._turned: dict[int, None] = {}  # cells whose centroid is new
@@ -74,7 +76,7 @@ class Cells:
 
     def __len__(self) -> int:
         """Return how many cells there are."""
-        return len(self._sizes) - 1
+        return self._many
 
     def grow(self, rows: int) -> None:
         """Make room for item rows 0 .. rows - 1."""
@@ -87,12 +89,11 @@ class Cells:
         Where most are placed at once, what they look like is told in other numbers: all cells go.
         """
         self.drop(rows)
-        if len(rows) > CELL_MAX and len(rows) > sum(self._sizes):
+        if len(rows) > CELL_MAX and len(rows) > self._sizes.sum():
             rows = sorted({*rows, *np.flatnonzero(self.of_row).tolist()})
             self.drop(rows)
-            self.centroids = np.zeros((2, WIDTH), np.float32)
-            self._sizes = [0, 0]
-            self._turned = {1: None}
+            self.centroids[1] = 0.0
+            self._many, self._turned = 1, {1: None}
         for start in range(0, len(rows), AT_ONCE):
             self._place(np.array(rows[start : start + AT_ONCE], np.int32), read)
 
@@ -104,13 +105,9 @@ class Cells:
 
     def drop(self, rows: Sequence[int]) -> None:
         """Take rows out of their cells. LEARN's only."""
-        for row in rows:
-            cell = int(self.of_row[row])
-            if cell:
-                self._sizes[cell] -= 1
-                self.of_row[row] = 0
-                self._moved[row] = None
-        self._shelved.clear()
+        placed = [row for row in rows if self.of_row[row]]
+        self._moved.update(dict.fromkeys(placed))
+        self._move(np.array(placed, np.int32), np.zeros(len(placed), np.uint16))
 
     def look(self, asked: Rows, wanted: Floats, most: int) -> Rows:
         """Return up to `most` of the asked rows, those in the cells nearest to each (B, WIDTH).
@@ -118,10 +115,9 @@ class Cells:
         (B, most), padded with -1; nothing for a vector of 0. What stays the same object is sorted
         once. One person's rows do not depend on who shares the batch.
         """
-        found = missing(len(wanted), most)
-        shelved = self._shelve(asked)
-        many = len(shelved.ptr) - 1
-        _look(self.centroids[:many], wanted, shelved.ptr, shelved.rows, found)
+        found, shelved = missing(len(wanted), most), self._shelve(asked)
+        near = wanted @ self.centroids[shelved.cells].T
+        _look(wanted, near, shelved.ptr, shelved.rows, found)
         return found
 
     def changes(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -141,11 +137,11 @@ class Cells:
 
     def apply(self, changes: Arrays) -> None:
         """Take in what the learner's `changes` returned."""
-        self.of_row[np.asarray(changes["cell_rows"], np.int32)] = changes["cells"]
         turned = np.asarray(changes["centroid_cells"], np.int32)
-        self.centroids = grown(self.centroids, int(turned.max(initial=0)) + 1)
+        self._make_room(int(turned.max(initial=0)))
         self.centroids[turned] = changes["centroids"]
-        self._count()
+        rows, cells = np.asarray(changes["cell_rows"], np.int32), changes["cells"]
+        self._move(rows, np.asarray(cells, np.uint16))
 
     def read_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return cells by row, and the centroids of those that hold any."""
@@ -154,54 +150,59 @@ class Cells:
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the same, with all centroids."""
-        return self.read_arrays() | {"centroids": self.centroids[: len(self._sizes)]}
+        return self.read_arrays() | {"centroids": self.centroids[: self._many + 1]}
 
     def load(self, arrays: Arrays) -> None:
         """Replace the state."""
         self.of_row = np.array(arrays["cells"], np.uint16)
         self._rows = len(self.of_row)
-        self.centroids = np.zeros((max(len(arrays["centroids"]), 2), WIDTH), np.float32)
+        self._many = max(len(arrays["centroids"]) - 1, 1)
+        self.centroids = np.zeros((self._many + 1, WIDTH), np.float32)
         self.centroids[: len(arrays["centroids"])] = arrays["centroids"]
-        self._sizes = [0] * len(self.centroids)
-        self._count()
+        self._sizes = np.bincount(self.of_row, minlength=self._many + 1)
+        self._sizes[0] = 0
         self._moved.clear()
         self._turned.clear()
+        self._shelved.clear()
 
     def _place(self, rows: Rows, read: Read) -> None:
-        cells = (read(rows) @ self.centroids[1 : len(self._sizes)].T).argmax(axis=1) + 1
-        self.of_row[rows] = cells
+        cells = (read(rows) @ self.centroids[1 : self._many + 1].T).argmax(axis=1) + 1
         self._moved.update(dict.fromkeys(rows.tolist()))
-        grew, by = np.unique(cells, return_counts=True)
-        full = grew.tolist()
-        for cell, more in zip(full, by.tolist(), strict=True):
-            self._sizes[cell] += more
+        self._move(rows, cells.astype(np.uint16))
+        full = np.unique(cells).tolist()
         while full:
             cell = full.pop()
-            if self._sizes[cell] > CELL_MAX and len(self) < CELLS_MAX:
+            if self._sizes[cell] > CELL_MAX and self._many < CELLS_MAX:
                 full += [cell, self._split(cell, read)]
 
-    def _count(self) -> None:
-        """Count the rows of each cell."""
-        self._sizes = np.bincount(self.of_row, minlength=len(self._sizes)).tolist()
+    def _move(self, rows: Rows, cells: Numbers) -> None:
+        """Move rows to other cells, 0 being none."""
+        many = len(self._sizes)
+        self._sizes -= np.bincount(self.of_row[rows], minlength=many)
+        self._sizes += np.bincount(cells, minlength=many)
         self._sizes[0] = 0
+        self.of_row[rows] = cells
         self._shelved.clear()
+
+    def _make_room(self, cell: int) -> None:
+        self._many = max(self._many, cell)
+        self.centroids = grown(self.centroids, cell + 1)
+        self._sizes = grown(self._sizes, cell + 1)
 
     def _split(self, cell: int, read: Read) -> int:
         """Give some of a cell's rows to an empty or another one, and return that."""
         rows = np.flatnonzero(self.of_row == cell).astype(np.int32)
         vectors = read(rows)
         away = _apart(vectors)
-        empty = next((c for c, size in enumerate(self._sizes) if c and not size), len(self._sizes))
-        if empty == len(self._sizes):
-            self._sizes.append(0)
-            self.centroids = grown(self.centroids, empty + 1)
-        for one, mine in ((cell, ~away), (empty, away)):
-            self.centroids[one] = unit(vectors[mine].mean(axis=0))
-            self._sizes[one] = int(mine.sum())
+        empty = np.flatnonzero(self._sizes[1 : self._many + 1] == 0)
+        other = int(empty[0]) + 1 if len(empty) else self._many + 1
+        self._make_room(other)
+        for one, mine in ((cell, ~away), (other, away)):
+            self.centroids[one] = direction(vectors[mine].mean(axis=0))
             self._turned[one] = None
-        self.of_row[rows[away]] = empty
         self._moved.update(dict.fromkeys(rows[away].tolist()))
-        return empty
+        self._move(rows[away], np.full(int(away.sum()), other, np.uint16))
+        return other
 
     def _shelve(self, asked: Rows) -> _Shelved:
         for shelved in self._shelved:
@@ -209,9 +210,10 @@ class Cells:
                 return shelved
         cells = self.of_row[asked]
         order = np.argsort(cells, kind="stable")
-        ptr = np.zeros(int(cells.max(initial=0)) + 2, np.int64)
-        np.cumsum(np.bincount(cells, minlength=len(ptr) - 1), out=ptr[1:])
-        shelved = _Shelved(asked, asked[order], ptr)
+        held, starts = np.unique(cells[order], return_index=True)
+        placed = int(held[0] == 0) if len(held) else 0  # what is in no cell is not looked at
+        ptr = np.append(starts, len(asked)).astype(np.int64)
+        shelved = _Shelved(asked, held[placed:].astype(np.int32), asked[order], ptr[placed:])
         self._shelved = [*self._shelved[-2:], shelved]
         return shelved
 
@@ -223,14 +225,15 @@ def _apart(vectors: Floats) -> npt.NDArray[np.bool_]:
     where one side would be left with less than an eighth.
     """
     differ = vectors - vectors.mean(axis=0)
-    direction = differ[np.argmax((differ * differ).sum(axis=1))]
+    most = differ[np.argmax((differ * differ).sum(axis=1))]
     for _ in range(TURNS):
-        direction = unit(differ.T @ (differ @ direction))
+        most = differ.T @ (differ @ most)
+        most /= max(np.linalg.norm(most), TINY)
     away = np.zeros(len(vectors), np.bool_)
-    away[np.argsort(differ @ direction, kind="stable")[len(vectors) // 2 :]] = True
+    away[np.argsort(differ @ most, kind="stable")[len(vectors) // 2 :]] = True
     for _ in range(TURNS):
-        means = unit(np.stack([vectors[~away].mean(axis=0), vectors[away].mean(axis=0)]))
-        nearer = vectors @ (means[1] - means[0]) > 0.0
+        stay, go = (direction(vectors[side].mean(axis=0)) for side in (~away, away))
+        nearer = vectors @ (go - stay) > 0.0
         if not len(vectors) < 8 * np.count_nonzero(nearer) < 7 * len(vectors):
             break
         away = nearer
@@ -238,19 +241,16 @@ def _apart(vectors: Floats) -> npt.NDArray[np.bool_]:
 
 
 @kernel
-def _look(centroids: Floats, wanted: Floats, ptr: Longs, rows: Rows, found: Rows) -> None:
-    cells = np.flatnonzero(ptr[1:] > ptr[:-1]).astype(np.int32)
-    cells = cells[cells > 0]
-    near = np.empty(len(cells), np.float32)
+def _look(wanted: Floats, near: Floats, ptr: Longs, rows: Rows, found: Rows) -> None:
+    """Write the rows of the cells that are nearest, the nearest cell's first."""
+    places = np.arange(near.shape[1]).astype(np.int32)
     top, nearness = np.empty(NEAREST, np.int32), np.empty(NEAREST, np.float32)
-    for b in range(len(wanted)):
-        if not wanted[b].any():
-            continue
-        dots(centroids, cells, wanted[b], near)
+    for b in range(len(near)):
         n = 0
-        for q in range(best(near, cells, len(cells), nearness, top)):
-            for at in range(ptr[top[q]], ptr[top[q] + 1]):
-                if n == found.shape[1]:
-                    break
-                found[b, n] = rows[at]
-                n += 1
+        if wanted[b].any():
+            for q in range(best(near[b], places, len(places), nearness, top)):
+                for at in range(ptr[top[q]], ptr[top[q] + 1]):
+                    if n == found.shape[1]:
+                        break
+                    found[b, n] = rows[at]
+                    n += 1

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millstream.models.arrays import grown, missing
-from millstream.models.cells import Cells, joint, unit
+from millstream.models.cells import Cells, joint
 from millstream.models.content_kernels import (
     NO_DOTS,
     TINY,
@@ -132,8 +132,10 @@ class Content:
         Returns the rows whose codes are new: of others too where axes were fitted anew.
         """
         described = self.vectors.describe(row, embedding)
-        self.cells.drop(described)
-        self.cells.put([r for r in described if self.vectors.scales[r].any()], self.joint)
+        rows = np.array(described, np.int32)
+        there = self.vectors.scales[rows].any(axis=1)
+        self.cells.drop(rows[~there].tolist())
+        self.cells.put(rows[there].tolist(), self.joint)
         for told in described:
             self._place(told)
         self._tasted = None
@@ -160,9 +162,9 @@ class Content:
         self._tasted = None
 
     def joint(self, rows: Rows) -> Floats:
-        """Return unit vectors (n, cells.WIDTH) by which rows find their cells."""
+        """Return the directions (n, cells.WIDTH) by which rows find their cells."""
         codes, scales = self.vectors.codes[rows], self.vectors.scales[rows]
-        return unit(joint(codes, scales, np.sqrt(self.worth)))
+        return joint(codes, scales, np.sqrt(self.worth))
 
     def tastes(self, histories: Histories) -> Taste:
         """Return what each person takes to. One batch asks several times: the last is kept."""
@@ -190,13 +192,14 @@ class Content:
         Of more than `young_max` half as many, those that lie nearest by modalities of such worth:
         everybody's own, they come from all over memory, which takes twice as long.
         """
-        most = self.params.young_max // 2
         if len(rows) <= self.params.young_max:
             return None
         # A joint vector holds the root of each modality's worth already.
         asked = worth * np.sqrt(1.0 / np.maximum(self.worth, TINY), dtype=np.float32)
         asked[self.worth <= 0.0] = 0.0
-        return self.cells.look(rows, joint(taste.codes, taste.scales, asked), most)
+        return self.cells.look(
+            rows, joint(taste.codes, taste.scales, asked), max(1, self.params.young_max // 2)
+        )
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return each person's k nearest young items by the joint vector, (B, k)."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millstream.models.cells import CELL_MAX, NEAREST, WIDTH, Cells, unit
+from millstream.models.cells import CELL_MAX, NEAREST, WIDTH, Cells, direction
 from millstream.models.histories import Rows
 from millstream.models.space import Floats
 
@@ -16,11 +16,11 @@ def vectors(rows: Rows, kinds: int = KINDS) -> Floats:
     """Items of some kinds, each a little its own."""
     centres = np.random.default_rng(0).normal(size=(kinds, WIDTH))
     own = np.stack([np.random.default_rng([7, row]).normal(size=WIDTH) for row in rows.tolist()])
-    return unit((centres[rows % kinds] + 0.3 * own).astype(np.float32))
+    return direction((centres[rows % kinds] + 0.3 * own).astype(np.float32))
 
 
 def alike(rows: Rows) -> Floats:
-    return unit(np.ones((len(rows), WIDTH), np.float32))
+    return direction(np.ones((len(rows), WIDTH), np.float32))
 
 
 def filled(rows: int, at_once: int = 100) -> Cells:
@@ -172,3 +172,9 @@ def test_what_moved_since_is_looked_for_where_it_is_now() -> None:
     assert 2 not in cells.look(pool, wanted, 200)
     cells.put([2], lambda rows: vectors(rows - 1))
     assert 2 in cells.look(pool, wanted, 200)
+
+
+def test_the_only_cell_is_looked_into_though_it_has_no_centroid_yet() -> None:
+    cells, pool = filled(20), np.arange(20, dtype=np.int32)
+    found = cells.look(pool, vectors(pool[:1]), 30)
+    assert sorted(row for row in found[0].tolist() if row >= 0) == pool.tolist()
