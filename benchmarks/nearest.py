@@ -1,11 +1,11 @@
-"""How items that look alike are found among many: a scan of all, our cells, usearch and faiss.
+"""How items that look alike are found among many: a scan of all, cells, our graph, and faiss.
 
 python benchmarks/nearest.py [--items 20000 --items 100000] [--json]
 
 Catalogues are made up: what 16 hidden traits say in five modalities, with noise of their own, on
 axes of falling spread as principal axes have it. Asked for are the 50 nearest of each of 500 items;
-what is found is held against the nearest by exact float vectors. The libraries are installed by
-this script alone, pinned, into a cache folder; one thread each, CPU time.
+what is found is held against the nearest by exact float vectors. faiss is installed by this script
+alone, pinned, into a cache folder; one thread each, CPU time.
 """
 
 import importlib
@@ -29,7 +29,8 @@ from millstream.models.alike import alike, nearest
 from millstream.models.content import Content, ContentParams
 from millstream.models.embedding import MODALITIES
 from millstream.models.histories import Rows
-from millstream.models.similar import LOOKED_AT
+from millstream.models.likeness_graph import LOOKED_AT, PUT_A_CALL, LikenessGraph
+from millstream.models.pool import Pool
 from millstream.models.space import DIM
 from millstream.streams.settings_reader import cache_dir
 
@@ -39,8 +40,7 @@ NOISE: Final = 0.5
 ASKED: Final = 500
 FOUND: Final = 50
 AT_ONCE: Final = 64
-PINS: Final = {"usearch": "usearch==2.26.6", "faiss": "faiss-cpu==1.15.1"}
-LINKS: Final = 16
+PIN: Final = "faiss-cpu==1.15.1"
 PROBES: Final = 32
 
 Floats = npt.NDArray[np.float32]
@@ -63,6 +63,7 @@ def content_of(items: int) -> Content:
     says = random.normal(size=(TRAITS, *shape)).astype(np.float32) / TRAITS**0.5
     content = Content(ContentParams())
     content.grow(items)
+    content.described = Pool(np.ones(items, np.bool_))
     for start in range(0, items, 10_000):
         n = min(10_000, items - start)
         traits = random.standard_t(3, size=(n, TRAITS)).astype(np.float32)
@@ -96,7 +97,7 @@ def timed(items: int, add: Callable[[], object], find: Callable[[], Rows], size:
 
 
 def ways(content: Content, vectors: Floats, asked: Rows) -> Iterator[tuple[str, Way]]:
-    """Yield each way by its name; those whose library cannot be had are told and left out."""
+    """Yield each way by its name; faiss is told and left out where it cannot be had."""
     items = len(vectors)
     everything = np.arange(items, dtype=np.int32)
     codes = content.vectors.codes.nbytes + content.vectors.scales.nbytes
@@ -109,40 +110,25 @@ def ways(content: Content, vectors: Floats, asked: Rows) -> Iterator[tuple[str, 
         looked = content.cells.look(everything, content.joint(asked), LOOKED_AT)
         return nearest(content, asked, looked, FOUND)
 
+    def follow() -> None:
+        for _ in range(-(-items // PUT_A_CALL)):
+            graph.follow(content, ())
+
+    def search() -> Rows:
+        return graph.nearest(content, asked, np.zeros(0, np.bool_), FOUND)
+
     scan = timed(items, lambda: None, lambda: alike(content, asked, everything, FOUND), codes)
     yield "scan of all codes", scan
     yield "cells", timed(items, place, look, codes + content.cells.of_row.nbytes)
-    for name, index in (("usearch", _usearch), ("faiss", _faiss)):
-        try:
-            folder = ensure_installed([PINS[name]], cache_dir())
-        except NotInstalled as error:
-            say(f"{name}: {error}")
-            continue
-        sys.path.append(str(folder))
-        try:
-            yield index(importlib.import_module(name), vectors, asked)
-        finally:
-            sys.path.remove(str(folder))
-
-
-def _usearch(_: Any, vectors: Floats, asked: Rows) -> tuple[str, Way]:
-    of_graphs = importlib.import_module("usearch.index")
-    index = of_graphs.Index(
-        ndim=vectors.shape[1],
-        metric="ip",
-        dtype="i8",
-        connectivity=LINKS,
-        expansion_add=64,
-        expansion_search=128,
-    )
-    keys = np.arange(len(vectors))
-
-    def find() -> Rows:
-        keys = index.search(vectors[asked], FOUND, threads=1).keys
-        return np.asarray(keys, np.int32)
-
-    way = timed(len(vectors), lambda: index.add(keys, vectors, threads=1), find, 0.0)
-    return "usearch, HNSW", way._replace(bytes_per_item=index.memory_usage / len(vectors))
+    graph = LikenessGraph(exact_max=0)
+    found = timed(items, follow, search, 0.0)
+    yield "graph", found._replace(bytes_per_item=(codes + graph.memory_bytes) / items)
+    try:
+        sys.path.append(str(ensure_installed([PIN], cache_dir())))
+    except NotInstalled as error:
+        say(f"faiss: {error}")
+        return
+    yield _faiss(importlib.import_module("faiss"), vectors, asked)
 
 
 def _faiss(faiss: Any, vectors: Floats, asked: Rows) -> tuple[str, Way]:

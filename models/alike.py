@@ -24,10 +24,10 @@ def alike(content: Content, asked: Rows, pool: Rows, k: int) -> Rows:
     top = missing(len(asked), k)
     if not len(asked) or not len(pool):
         return top
-    mine, has = _weighed(content, asked)
+    mine, has = weighed(content, asked)
     joint = np.empty((len(asked), len(pool)), np.float32)
     for start in range(0, len(pool), BLOCK):
-        theirs, have = _weighed(content, pool[start : start + BLOCK])
+        theirs, have = weighed(content, pool[start : start + BLOCK])
         mass = has @ have.T  # what the modalities that both have are worth
         near = (mine @ theirs.T) / np.maximum(mass, TINY)
         joint[:, start : start + BLOCK] = np.where(mass > 0.0, near, NONE)
@@ -51,7 +51,7 @@ def nearest(content: Content, asked: Rows, pools: Rows, k: int) -> Rows:
     return top
 
 
-def _weighed(content: Content, rows: Rows) -> tuple[Floats, Floats]:
+def weighed(content: Content, rows: Rows) -> tuple[Floats, Floats]:
     """Return joint vectors (N, M x D) and what is there (N, M), by the roots of the worths."""
     root = np.sqrt(content.worth)
     scales = content.vectors.scales[rows]

@@ -65,6 +65,7 @@ class LearnedModel(ItemModel):
         self._used = np.zeros(64, np.int64)  # by row: number of the last step that met it
         self._steps = 0
         self._touched: dict[int, None] = {}
+        self._restated: dict[int, None] = {}
         self._pending = _Pending(0)
 
     def fold(
@@ -116,7 +117,9 @@ class LearnedModel(ItemModel):
                     continue
                 row = self._row(item)
                 self._used_now(row)
-                self._touched.update(dict.fromkeys((row, *content.describe(row, embedding))))
+                restated = dict.fromkeys((row, *content.describe(row, embedding)))
+                self._touched |= restated
+                self._restated |= restated
                 self._pending.bytes += DESCRIBED_BYTES
         self.offset = offset + 1
         self.newest_ts = max(self.newest_ts, append_ts)
@@ -165,6 +168,12 @@ class LearnedModel(ItemModel):
         touched = list(self._touched)
         self._touched.clear()
         return touched
+
+    def take_restated(self) -> list[int]:
+        """Return the rows that look otherwise since the last call, or were given up, each once."""
+        restated = list(self._restated)
+        self._restated.clear()
+        return restated
 
     def arrays(self) -> dict[str, Array]:
         """Return the whole learner at a frame's end, for a snapshot."""
@@ -242,6 +251,7 @@ class LearnedModel(ItemModel):
         oldest = in_use[np.lexsort((self._used[in_use], met))][:most]
         rows: Rows = np.sort(oldest).astype(np.int32)
         self._forget(rows)
+        self._restated.update(dict.fromkeys(rows.tolist()))
         self._pending.forgotten = rows.tolist()
 
     def needs_frame(self, interactions: int) -> bool:

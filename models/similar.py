@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.alike import alike, likeness, nearest
+from millstream.models.alike import likeness
 from millstream.models.arrays import missing
 from millstream.models.content import Content
 from millstream.models.histories import Histories, Rows, Scores
 from millstream.models.item_model import ItemModel
+from millstream.models.likeness_graph import LikenessGraph
 from millstream.models.source import Source
 
 BEHAVIOUR: Final = "pairs"
@@ -25,10 +26,6 @@ WORTH_MET: Final = 10.0
 """k: after so many events behaviour counts as much as content."""
 SCANNED_BELOW: Final = 100
 """Items met more often get content's word on behaviour's neighbours, but no scan for others."""
-EXACT_MAX: Final = 20_000
-"""Of more described items only those in the nearest cells are scanned."""
-LOOKED_AT: Final = 4096
-"""So many of them (docs/decisions/0009-cells.md)."""
 PAIRS_A_CALL: Final = 500_000
 """Pairs of items that one call scans: about .1 s of a busy core, every second at most."""
 
@@ -41,7 +38,7 @@ class Neighbour(NamedTuple):
     modality: int
 
 
-def affordable(model: ItemModel, rows: Iterable[int], most: int) -> list[int]:
+def affordable(model: ItemModel, rows: Iterable[int], most: int, graph: LikenessGraph) -> list[int]:
     """Return the first of these rows, at most `most`, of which `neighbours` costs a bounded time.
 
     At least one, if there is any.
@@ -49,9 +46,7 @@ def affordable(model: ItemModel, rows: Iterable[int], most: int) -> list[int]:
     content = model.content
     scans = most
     if content is not None:
-        described = len(content.described.rows())
-        scanned = described if described <= EXACT_MAX else LOOKED_AT
-        scans = max(PAIRS_A_CALL // max(scanned, 1), 1)
+        scans = max(PAIRS_A_CALL // max(graph.cost(content), 1), 1)
     taken: list[int] = []
     for row in rows:
         scans -= content is not None and _is_scanned(content, row)
@@ -62,7 +57,12 @@ def affordable(model: ItemModel, rows: Iterable[int], most: int) -> list[int]:
 
 
 def neighbours(
-    model: ItemModel, rows: Sequence[int], closed: npt.NDArray[np.bool_], now_ms: int, most: int
+    model: ItemModel,
+    rows: Sequence[int],
+    closed: npt.NDArray[np.bool_],
+    now_ms: int,
+    most: int,
+    graph: LikenessGraph,
 ) -> list[list[Neighbour]]:
     """Return up to `most` neighbours of each row, best first, none of them `closed`."""
     asked = np.array(rows, np.int32)
@@ -75,7 +75,7 @@ def neighbours(
         scanned = np.array([_is_scanned(content, row) for row in rows], np.bool_)
         if scanned.any():
             like = missing(len(rows), most + 1)
-            like[scanned] = _alike(content, asked[scanned], closed, most + 1)
+            like[scanned] = graph.nearest(content, asked[scanned], closed, most + 1)
             found = np.concatenate((found, like), axis=1)
     others = _distinct(found, asked, closed)
     scores, modalities = _blend(source, content, alone, asked, others)
@@ -112,14 +112,6 @@ def _blend(
 
 def _is_scanned(content: Content, row: int) -> bool:
     return bool(content.vectors.scales[row].any()) and content.counts[row] < SCANNED_BELOW
-
-
-def _alike(content: Content, asked: Rows, closed: npt.NDArray[np.bool_], k: int) -> Rows:
-    """Return the k items that each asked row (A,) is nearest to, (A, k), none of them `closed`."""
-    pool = content.described.open(closed)
-    if len(pool) <= EXACT_MAX:
-        return alike(content, asked, pool, k)
-    return nearest(content, asked, content.cells.look(pool, content.joint(asked), LOOKED_AT), k)
 
 
 def _distinct(found: Rows, asked: Rows, closed: npt.NDArray[np.bool_]) -> Rows:

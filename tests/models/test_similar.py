@@ -13,6 +13,7 @@ from millstream.models.embedding import MODALITIES, Embedding
 from millstream.models.fusion import FusionParams
 from millstream.models.interaction import FORMAT, Interaction, InteractionBatch
 from millstream.models.learned_model import LearnedModel
+from millstream.models.likeness_graph import LikenessGraph
 from millstream.models.registry import new_source, params_type
 from millstream.models.similar import affordable, neighbours
 
@@ -53,7 +54,7 @@ def meet(model: LearnedModel, one: str, other: str) -> None:
 
 
 def named(model: LearnedModel, item: str, most: int = 5) -> list[tuple[str, float, int]]:
-    (found,) = neighbours(model, [model.rows.row(item)], OPEN, NOW, most)
+    (found,) = neighbours(model, [model.rows.row(item)], OPEN, NOW, most, LikenessGraph())
     return [(model.rows.item(row), round(score, 4), modality) for row, score, modality in found]
 
 
@@ -89,7 +90,7 @@ def test_neither_the_item_itself_nor_what_is_closed_is_a_neighbour() -> None:
     meet(model, "a", "b")
     closed = np.zeros(len(model.rows), np.bool_)
     closed[model.rows.rows(["b", "d"])] = True
-    (found,) = neighbours(model, [model.rows.row("a")], closed, NOW, 9)
+    (found,) = neighbours(model, [model.rows.row("a")], closed, NOW, 9, LikenessGraph())
     assert {model.rows.item(row) for row, _, _ in found} == {"c", "e", "f"}
 
 
@@ -99,9 +100,10 @@ def test_neighbours_do_not_depend_on_who_else_is_asked_for() -> None:
     look(model, {f"m{n}": chance.integers(-100, 100, 8).tolist() for n in range(40)})
     for one, other in chance.integers(0, 40, (60, 2)).tolist():
         meet(model, f"m{one}", f"m{other}")
-    together = neighbours(model, list(range(40)), OPEN, NOW, 6)
+    graph = LikenessGraph()
+    together = neighbours(model, list(range(40)), OPEN, NOW, 6, graph)
     for row in range(40):
-        assert neighbours(model, [row], OPEN, NOW, 6) == [together[row]]
+        assert neighbours(model, [row], OPEN, NOW, 6, graph) == [together[row]]
         assert len({one.row for one in together[row]}) == len(together[row])
         scores = [one.score for one in together[row]]
         assert scores == sorted(scores, reverse=True)
@@ -124,40 +126,18 @@ def test_a_scan_finds_what_comparing_with_each_finds() -> None:
 
 
 def test_so_many_are_taken_as_can_be_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = new_model()
+    model, graph = new_model(), LikenessGraph()
     look(model, {f"m{n}": [100, n] for n in range(10)})
     everything = range(10)
-    assert affordable(model, everything, 200) == list(everything)
-    assert affordable(model, everything, 4) == [0, 1, 2, 3]
+    assert affordable(model, everything, 200, graph) == list(everything)
+    assert affordable(model, everything, 4, graph) == [0, 1, 2, 3]
     monkeypatch.setattr(similar, "PAIRS_A_CALL", 30)
-    assert affordable(model, everything, 200) == [0, 1, 2]
+    assert affordable(model, everything, 200, graph) == [0, 1, 2]
     monkeypatch.setattr(similar, "PAIRS_A_CALL", 1)
-    assert affordable(model, everything, 200) == [0]
+    assert affordable(model, everything, 200, graph) == [0]
     content_in(model).counts[:5] = similar.SCANNED_BELOW  # these cost no scan
-    assert affordable(model, everything, 200) == [0, 1, 2, 3, 4, 5]
-    assert affordable(model, [], 200) == []
-
-
-def test_of_too_many_items_those_in_the_nearest_cells_are_looked_at(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    model = new_model()
-    kinds = np.random.default_rng(7).integers(-100, 100, (20, 16))
-    own = np.random.default_rng(8).integers(-20, 20, (600, 16))
-    look(model, {f"m{n}": (kinds[n % 20] + own[n]).clip(-127, 127).tolist() for n in range(600)})
-    closed = np.zeros(600, np.bool_)
-    closed[::7] = True
-    closed.setflags(write=False)
-    asked = list(range(0, 600, 11))
-    exact = neighbours(model, asked, closed, NOW, 5)
-    monkeypatch.setattr(similar, "EXACT_MAX", 500)
-    monkeypatch.setattr(similar, "LOOKED_AT", 350)
-    found = neighbours(model, asked, closed, NOW, 5)
-    same = [len({*one} & {*other}) / 5 for one, other in zip(exact, found, strict=True)]
-    assert np.mean(same) > 0.9
-    assert not any(closed[one.row] for each in found for one in each)
-    monkeypatch.setattr(similar, "PAIRS_A_CALL", 3 * 350)
-    assert affordable(model, asked, 200) == asked[:3]
+    assert affordable(model, everything, 200, graph) == [0, 1, 2, 3, 4, 5]
+    assert affordable(model, [], 200, graph) == []
 
 
 def test_what_is_described_is_touched_and_so_is_what_is_encoded_anew() -> None:
@@ -168,3 +148,20 @@ def test_what_is_described_is_touched_and_so_is_what_is_encoded_anew() -> None:
         model.describe(n, [(f"m{n}", Embedding({"image": vector}))], 0)
         # Axes are fitted anew at 1, 2 and 4 vectors: then all have new codes.
         assert sorted(model.take_touched()) == ([2] if n == 2 else list(range(n + 1)))
+        assert sorted(model.take_restated()) == ([2] if n == 2 else list(range(n + 1)))
+    meet(model, "m0", "m1")
+    assert sorted(model.take_touched()) == [0, 1]
+    assert model.take_restated() == []
+
+
+def test_rows_that_are_given_up_are_restated() -> None:
+    model = new_model()
+    for n in range(1001):
+        model.describe(n, [(f"m{n}", Embedding({"image": part(1.0, float(n))}))], 0)
+        if n < 1000:
+            model.settle()
+            model.take_restated()
+    first = model.rows.row("m1000")
+    given_up = [row for row in range(1000) if not model.rows.item(row)]
+    assert len(given_up) > 1
+    assert {first, *given_up} <= set(model.take_restated())

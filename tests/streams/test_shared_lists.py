@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+import pytest
 from tests.models.test_speakers import part
 
 from millstream.models.embedding import Embedding
+from millstream.models.likeness_graph import EXACT_MAX, LikenessGraph
 from millstream.streams.assembly import new_learned_model
 from millstream.streams.shared_lists import SharedLists
 
@@ -74,9 +76,13 @@ def test_an_item_that_nobody_has_met_has_neighbours_when_it_is_described(system:
     shared.close()
 
 
-def test_those_that_a_new_item_is_like_name_it_too_and_then_all_is_still(system: System) -> None:
+@pytest.mark.parametrize("exact_max", [EXACT_MAX, 5], ids=["few items", "many"])
+def test_those_that_a_new_item_is_like_name_it_too_and_then_all_is_still(
+    system: System, exact_max: int
+) -> None:
     model = new_learned_model(system.settings)
-    shared = SharedLists(system.settings, system.log, system.store, system.patience(), system.clock)
+    given = system.settings, system.log, system.store, system.patience(), system.clock
+    shared = SharedLists(*given, LikenessGraph(exact_max))
     shared.open()
 
     def describe(item: str, seed: int) -> None:
