@@ -16,7 +16,7 @@ All young items are looked at, or of more than `young_max` those in the cells ne
 (models/cells.py, docs/decisions/0009-cells.md).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -30,6 +30,7 @@ from millstream.models.content_kernels import (
     TINY,
     as_columns,
     dots_of,
+    in_parts,
     near,
     score,
     tastes,
@@ -52,10 +53,6 @@ FEATURES: Final[Mapping[Fusion, tuple[str, ...]]] = {
 }
 ATTENTION: Final = 5.0
 """How sharply attention goes to the modalities in which a history is of one mind."""
-
-
-PEOPLE: Final = 64
-"""So many are looked up at once: their dot products with a pool take 3 MB."""
 
 
 class ContentParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -303,9 +300,3 @@ class Content:
         self.described.put(row, described)
         self.unmet.put(row, described and count == 0)
         self.young.put(row, described and 0 < count <= self.params.young)
-
-
-def in_parts(people: int) -> Iterator[slice]:
-    """Yield slices of so many people, PEOPLE at a time."""
-    for start in range(0, people, PEOPLE):
-        yield slice(start, start + PEOPLE)

@@ -1,5 +1,6 @@
 """How codes are read: what a history looks like, and how near items are to that."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,8 @@ NONE: Final = np.float32(-2.0)
 """Stands for the cosine of what is not there."""
 NO_DOTS: Final = np.zeros((1, 0, 0), np.float32)
 """Where dot products are not those of everybody's pool."""
+PEOPLE: Final = 64
+"""So many are looked up at once: their dot products with a pool take 3 MB."""
 ALIKE: Final = np.float32(1e-5)
 """Scores that deviate less are all the same but for rounding: nobody stands out among them."""
 
@@ -124,6 +127,12 @@ def dots_of(columns: Floats, tastes: Codes) -> Floats:
     return np.asarray(np.matmul(mine, columns), np.float32)
 
 
+def in_parts(people: int) -> Iterator[slice]:
+    """Yield slices of so many people, PEOPLE at a time."""
+    for start in range(0, people, PEOPLE):
+        yield slice(start, start + PEOPLE)
+
+
 @kernel
 def joined(cosine: Floats, worth: Floats, out: Floats) -> None:
     """Write the dot product of joint vectors, (N,): modalities weighed by `worth` (M,).
@@ -142,17 +151,23 @@ def joined(cosine: Floats, worth: Floats, out: Floats) -> None:
 
 
 @kernel
+def mean_of_there(cosine: Floats, there: Floats) -> np.float32:
+    """Return the mean of a line of cosines that are there; `there` becomes those, 0 elsewhere."""
+    n = 0
+    for q in range(len(cosine)):
+        here = cosine[q] != NONE
+        there[q] = cosine[q] if here else np.float32(0.0)
+        n += here
+    return total(there) / np.float32(max(n, 1))
+
+
+@kernel
 def fill(cosine: Floats, rows: Rows) -> None:
     """Put the mean of those that have it in the place of each cosine that is not there, (M, N)."""
     there = np.empty(len(rows), np.float32)
     for m in range(len(cosine)):
         row = cosine[m]
-        n = 0
-        for q in range(len(rows)):
-            here = row[q] != NONE
-            there[q] = row[q] if here else np.float32(0.0)
-            n += here
-        mean = total(there) / np.float32(max(n, 1))
+        mean = mean_of_there(row, there)
         for q in range(len(rows)):
             if row[q] == NONE:
                 row[q] = mean

@@ -3,7 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from millstream.models.content_kernels import NONE, cosines, joined, one_over, scaled
+from millstream.models.content_kernels import (
+    NONE,
+    cosines,
+    joined,
+    mean_of_there,
+    one_over,
+    scaled,
+)
 from millstream.models.elementary import total
 from millstream.models.histories import Rows
 from millstream.models.jit import kernel
@@ -23,12 +30,7 @@ def standards(cosine: Floats, means: Floats, inverses: Floats) -> None:
     there = np.empty(cosine.shape[1], np.float32)
     for m in range(len(cosine)):
         row = cosine[m]
-        n = 0
-        for q in range(len(row)):
-            here = row[q] != NONE
-            there[q] = row[q] if here else np.float32(0.0)
-            n += here
-        mean = total(there) / np.float32(max(n, 1))
+        mean = mean_of_there(row, there)
         for q in range(len(row)):
             from_mean = row[q] - mean if row[q] != NONE else np.float32(0.0)
             there[q] = from_mean * from_mean

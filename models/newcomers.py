@@ -18,16 +18,16 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
 
 from millstream.models.arrays import missing
-from millstream.models.content import Content, in_parts
-from millstream.models.content_kernels import as_columns, dots_of
+from millstream.models.content import Content
+from millstream.models.content_kernels import as_columns, dots_of, in_parts
 from millstream.models.embedding import MODALITIES
 from millstream.models.histories import Histories, Rows, Scores, one_of
 from millstream.models.newcomer_kernels import fits, standings
 from millstream.models.pool import some
 from millstream.models.source import Arrays
+from millstream.models.thompson import luck, propensities
 
 Doubles = npt.NDArray[np.float64]
 
@@ -38,13 +38,6 @@ SAMPLE: Final = 256
 """Of more newcomers than are looked at, so many say what is usual."""
 LEARNT_FROM: Final = 2048
 """At most so many newcomers compete with the one that was chosen."""
-NEVER: Final = np.float32(-1e30)
-PROPENSITY_MIN: Final = 0.01
-LUCK_MAX: Final = 9.0
-"""Luck, a logarithm, is within this of 0."""
-HALVINGS: Final = 8
-"""Until the bar of the propensities is known to a hundredth or so: luck moves items by more."""
-GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 class NewcomersParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,12 +137,14 @@ class Newcomers:
                 rows[part],
                 fit[part],
             )
-        values = np.where(rows >= 0, fit + self._luck(histories, rows), -np.inf)
+        drawn = luck(histories.users, histories.now_ms, rows, self.params.taken)
+        values = np.where(rows >= 0, fit + drawn, -np.inf)
         order = np.argsort(-values, axis=1, kind="stable")
+        chances = propensities(rows, fit, places, self.params.taken)
         return Drawn(
             np.take_along_axis(rows, order, 1),
             np.take_along_axis(values, order, 1).astype(np.float32),
-            np.take_along_axis(self._propensities(rows, fit, places), order, 1),
+            np.take_along_axis(chances, order, 1),
         )
 
     def learn(self, histories: Histories, chosen: Rows) -> None:
@@ -259,54 +254,6 @@ class Newcomers:
         self.curvature += (z * p) @ z.T - np.outer(mean, mean)
         self.weights = self.weights + np.linalg.solve(self.curvature, z[:, -1] - mean)
         self._changed = True
-
-    def _luck(self, histories: Histories, rows: Rows) -> Scores:
-        """Return log(theta / E theta): Beta's numerator by Wilson & Hilferty's gamma (1931).
-
-        Its denominator hardly moves while `passed` is large. A function of person, item and time.
-        """
-        seed = histories.users ^ (histories.now_ms.astype(np.uint64) * GOLDEN)
-        x = seed[:, None] + (rows.astype(np.uint64) + np.uint64(1)) * GOLDEN
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)  # splitmix64
-        uniform = ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53
-        normal = ndtri(np.clip(uniform, 1e-6, 1 - 1e-6))
-        a = self.params.taken
-        cube = 1.0 - 1.0 / (9.0 * a) + normal / (3.0 * math.sqrt(a))
-        return np.asarray(3.0 * np.log(np.maximum(cube, 0.05)), np.float32)
-
-    def _propensities(self, rows: Rows, fit: Scores, places: int) -> Scores:
-        """Return about how likely each is drawn among the first `places`, at least 1 %.
-
-        As if each drew against a fixed bar, which as many pass on average as there are places.
-        """
-        if places <= 0:
-            return np.zeros_like(fit)
-        known = np.where(rows >= 0, fit, NEVER)
-        spread = 1.0 / math.sqrt(self.params.taken)  # of luck, about
-        best = -np.sort(-known, axis=1)
-        low = best[:, min(places, DRAWN) - 1] - 5.0 * spread
-        high = best[:, 0] + 3.0 * spread
-        for _ in range(HALVINGS):
-            bar = (low + high) / 2
-            many = _logistic(self._normal(known - bar[:, None])).sum(axis=1) > places
-            low, high = np.where(many, bar, low), np.where(many, high, bar)
-        chance = ndtr(self._normal(known - low[:, None]))
-        taken = np.minimum((rows >= 0).sum(axis=1), places)
-        chance *= (taken / np.maximum(chance.sum(axis=1), PROPENSITY_MIN))[:, None]
-        chance = np.clip(chance, PROPENSITY_MIN, 1.0)
-        return np.where(rows >= 0, chance, 0.0).astype(np.float32)
-
-    def _normal(self, ahead: npt.NDArray[np.floating]) -> Doubles:
-        """Return how many standard deviations luck may lack to be above -`ahead`: as in `_luck`."""
-        a = self.params.taken
-        cube = np.exp(np.minimum(-ahead, LUCK_MAX) / 3.0)
-        return np.asarray((1.0 - 1.0 / (9.0 * a) - cube) * (3.0 * math.sqrt(a)), np.float64)
-
-
-def _logistic(normal: Doubles) -> Doubles:
-    """Return the normal distribution to a hundredth, in a tenth of the time of `ndtr`."""
-    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(-1.702 * normal, 500.0))))
 
 
 @lru_cache(maxsize=64)

@@ -25,6 +25,7 @@ class CatalogueRows:
     def __init__(self, columns: Mapping[str, str], layout: ItemLayout | None = None) -> None:
         """`columns` are ours to theirs, with `item` among them."""
         self._columns = columns
+        self._theirs = set(columns.values())
         self._layout = layout
         self.rows_left_out = 0
         self._first_row = ""
@@ -38,10 +39,9 @@ class CatalogueRows:
         """
         item = as_id(row[self._columns["item"]])
         fields: dict[str, object] = {}
-        mine = set(self._columns.values())
         for name, value in row.items():
             # A column of our name gives way to the one that was named in its place.
-            if name not in mine and name not in self._columns:
+            if name not in self._theirs and name not in self._columns:
                 fields |= item_fields(name, value)
         for name, column in self._columns.items():
             if name == "item":

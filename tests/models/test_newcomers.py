@@ -11,13 +11,13 @@ from millstream.models.embedding import MODALITIES, Embedding, Modality, Part, u
 from millstream.models.histories import Histories, Rows, Steps, histories_before, one_of
 from millstream.models.newcomers import (
     DRAWN,
-    PROPENSITY_MIN,
     Drawn,
     Newcomers,
     NewcomersParams,
     slots,
 )
 from millstream.models.samples import histories_of, step_of
+from millstream.models.thompson import PROPENSITY_MIN
 
 PARAMS = NewcomersParams()
 ITEMS = 60
