@@ -10,8 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from benchmarks.content import ROWS
+from benchmarks.content import ROWS, crowded
 from PIL import Image
+
+from millstream.models.catalogue import Item
+from millstream.models.embedding import Embedding, Part, unit_vector
+from millstream.streams.described import DescribedItem, DescribedItems
 
 ITEMS = 30
 
@@ -64,7 +68,7 @@ def test_every_row_is_measured_over_the_same_events(
     (line,) = done.stdout.splitlines()
     found = json.loads(line)
     assert found["machine"]
-    assert list(found["rows"]) == [name for name, _, _ in ROWS]
+    assert list(found["rows"]) == [row.name for row in ROWS["contents"]]
     assert len({row["scored"] for row in found["rows"].values()}) == 1
     assert found["rows"]["none"]["first_event@50"] == 0
     assert found["rows"]["categories, years"]["first_event@50"] > 0
@@ -75,3 +79,35 @@ def test_where_the_data_are_not_it_says_so(root: Path, tmp_path: Path) -> None:
     done = run(root, "--folder", str(tmp_path))
     assert done.returncode == 3
     assert "MovieLens 100K with plots and posters; --folder says where" in done.stderr
+
+
+def test_a_crowd_lies_between_items_of_the_catalogue_and_behind_them() -> None:
+    vectors = np.eye(8, dtype=np.float32)[:3]
+    entries = [
+        DescribedItem(f"m{n}", Item(), Embedding({"text": Part(unit_vector(v), "1", bytes(16))}))
+        for n, v in enumerate(vectors)
+    ]
+    crowd = crowded(DescribedItems("file", entries, {}, 0, {}), 20)
+    assert crowd.entries[:3] == entries
+    assert len({one.item for one in crowd.entries}) == 23
+    for one in crowd.entries[3:]:
+        like = vectors @ one.embedding.parts["text"].vector.astype(np.float32)
+        assert like.max() == pytest.approx(1.0, abs=0.01) or like == pytest.approx(
+            np.where(like > 0.1, 0.5**0.5, 0.0), abs=0.01
+        )
+
+
+def test_the_price_of_the_bonus_is_measured_without_newcomers(
+    folder: Path, root: Path, tmp_path: Path
+) -> None:
+    changed = {
+        "MILLSTREAM_DATA_DIR": str(tmp_path / "data"),
+        "MILLSTREAM_ENCODERS_TEXT": "hashing",
+        "MILLSTREAM_ENCODERS_IMAGE": "off",
+    }
+    rows = "--rows", "bonus", "--limit", "100", "--json"
+    done = run(root, "--folder", str(folder), *rows, **changed)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["rows"]
+    assert list(found) == [row.name for row in ROWS["bonus"]]
+    assert {row["first_event@50"] for row in found.values()} == {0.0}
