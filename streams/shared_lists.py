@@ -1,6 +1,7 @@
 """What everybody shares in Redis: popular, trending, and the neighbours of items."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Final
 
 import msgspec
@@ -58,7 +59,7 @@ class SharedLists:
         self._catalogue.close()
 
     def changed(self, rows: Iterable[int]) -> None:
-        """Note items whose neighbours may have changed; the oldest wait longest, none twice."""
+        """Note items whose neighbours may have changed."""
         self._changed.update(dict.fromkeys(rows, True))
 
     def tick(self, model: LearnedModel) -> None:
@@ -75,11 +76,19 @@ class SharedLists:
         restated = model.take_restated()
         if model.content is not None:
             self._graph.follow(model.content, restated)
-        rows = affordable(model, self._changed, NEIGHBOURS_A_TICK, self._graph)
+        rows = affordable(model, self._next(), NEIGHBOURS_A_TICK, self._graph)
         told = [row for row in rows if self._changed.pop(row)]
         found = self._write_neighbours(model, [r for r in rows if model.rows.item(r)], now_ms)
         if len(self._changed) < NEIGHBOURS_A_TICK:
             self._tell(model, told, found)
+
+    def _next(self) -> list[int]:
+        """Return whose neighbours are next: the newest, for new items are, and the oldest in turn.
+
+        So an item that comes behind a whole catalogue does not wait for it, and nothing for ever.
+        """
+        both = chain.from_iterable(zip(reversed(self._changed), self._changed, strict=True))
+        return list(dict.fromkeys(islice(both, NEIGHBOURS_A_TICK)))
 
     def _write_heads(self, model: LearnedModel, now_ms: int) -> None:
         pop = model.sources.get("pop")

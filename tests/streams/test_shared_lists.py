@@ -13,7 +13,7 @@ from tests.models.test_speakers import part
 from millstream.models.embedding import Embedding
 from millstream.models.likeness_graph import EXACT_MAX, LikenessGraph
 from millstream.streams.assembly import new_learned_model
-from millstream.streams.shared_lists import SharedLists
+from millstream.streams.shared_lists import NEIGHBOURS_A_TICK, SharedLists
 
 if TYPE_CHECKING:
     from tests.streams.conftest import System
@@ -104,4 +104,30 @@ def test_those_that_a_new_item_is_like_name_it_too_and_then_all_is_still(
     system.store.write_similar({"m3": b"{}", "new": b"{}"})
     tick()
     assert system.store.similar(["m3", "new"]) == [b"{}", b"{}"]
+    shared.close()
+
+
+def test_a_new_item_does_not_wait_for_a_catalogue_that_came_before_it(system: System) -> None:
+    model = new_learned_model(system.settings)
+    shared = SharedLists(system.settings, system.log, system.store, system.patience(), system.clock)
+    shared.open()
+    chance = np.random.default_rng(4)
+    many = 3 * NEIGHBOURS_A_TICK
+    catalogue = [f"m{n}" for n in range(many)]
+    for item in catalogue:
+        looks = Embedding({"image": part(*chance.normal(0, 1, 16))})
+        model.describe(model.offset, [(item, looks)], 0)
+    shared.tick(model)
+    model.describe(model.offset, [("new", Embedding({"image": part(*chance.normal(0, 1, 16))}))], 0)
+    system.clock.ms += 1_000
+    shared.tick(model)
+    assert system.store.similar(["new"]) != [None]
+    assert None in system.store.similar(catalogue)
+    for _ in range(many):
+        system.clock.ms += 1_000
+        shared.tick(model)
+        if None not in system.store.similar(catalogue):
+            break
+    else:
+        pytest.fail("some are never written")
     shared.close()
