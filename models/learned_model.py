@@ -16,6 +16,7 @@ from millstream.models.histories import Rows, Steps, histories_before
 from millstream.models.interaction import Interaction, InteractionBatch
 from millstream.models.item_model import ItemModel
 from millstream.models.item_rows import FREED_SHARE
+from millstream.models.likeness_graph import LikenessGraph
 from millstream.models.newcomers import NO_NEWCOMERS, NewcomersParams
 from millstream.models.repeats import Repeats
 from millstream.models.source import Source
@@ -65,6 +66,8 @@ class LearnedModel(ItemModel):
         self._used = np.zeros(64, np.int64)  # by row: number of the last step that met it
         self._steps = 0
         self._touched: dict[int, None] = {}
+        self.likeness = LikenessGraph()
+        """Who is like whom, for those who ask; no part of the state."""
         self._restated: dict[int, None] = {}
         self._pending = _Pending(0)
 
@@ -169,11 +172,11 @@ class LearnedModel(ItemModel):
         self._touched.clear()
         return touched
 
-    def take_restated(self) -> list[int]:
-        """Return the rows that look otherwise since the last call, or were given up, each once."""
-        restated = list(self._restated)
+    def follow_likeness(self) -> None:
+        """Tell `likeness` of rows that look otherwise since the last call, or were given up."""
+        if self.content is not None:
+            self.likeness.follow(self.content, list(self._restated))
         self._restated.clear()
-        return restated
 
     def arrays(self) -> dict[str, Array]:
         """Return the whole learner at a frame's end, for a snapshot."""

@@ -17,8 +17,7 @@ from millstream.models.alike import likeness
 from millstream.models.arrays import missing
 from millstream.models.content import Content
 from millstream.models.histories import Histories, Rows, Scores
-from millstream.models.item_model import ItemModel
-from millstream.models.likeness_graph import LikenessGraph
+from millstream.models.learned_model import LearnedModel
 from millstream.models.source import Source
 
 BEHAVIOUR: Final = "pairs"
@@ -38,7 +37,7 @@ class Neighbour(NamedTuple):
     modality: int
 
 
-def affordable(model: ItemModel, rows: Iterable[int], most: int, graph: LikenessGraph) -> list[int]:
+def affordable(model: LearnedModel, rows: Iterable[int], most: int) -> list[int]:
     """Return the first of these rows, at most `most`, of which `neighbours` costs a bounded time.
 
     At least one, if there is any.
@@ -46,7 +45,7 @@ def affordable(model: ItemModel, rows: Iterable[int], most: int, graph: Likeness
     content = model.content
     scans = most
     if content is not None:
-        scans = max(PAIRS_A_CALL // max(graph.cost(content), 1), 1)
+        scans = max(PAIRS_A_CALL // max(model.likeness.cost(content), 1), 1)
     taken: list[int] = []
     for row in rows:
         scans -= content is not None and _is_scanned(content, row)
@@ -57,12 +56,7 @@ def affordable(model: ItemModel, rows: Iterable[int], most: int, graph: Likeness
 
 
 def neighbours(
-    model: ItemModel,
-    rows: Sequence[int],
-    closed: npt.NDArray[np.bool_],
-    now_ms: int,
-    most: int,
-    graph: LikenessGraph,
+    model: LearnedModel, rows: Sequence[int], closed: npt.NDArray[np.bool_], now_ms: int, most: int
 ) -> list[list[Neighbour]]:
     """Return up to `most` neighbours of each row, best first, none of them `closed`."""
     asked = np.array(rows, np.int32)
@@ -75,7 +69,7 @@ def neighbours(
         scanned = np.array([_is_scanned(content, row) for row in rows], np.bool_)
         if scanned.any():
             like = missing(len(rows), most + 1)
-            like[scanned] = graph.nearest(content, asked[scanned], closed, most + 1)
+            like[scanned] = model.likeness.nearest(content, asked[scanned], closed, most + 1)
             found = np.concatenate((found, like), axis=1)
     others = _distinct(found, asked, closed)
     scores, modalities = _blend(source, content, alone, asked, others)

@@ -10,7 +10,6 @@ from millstream.exporters.store import Store
 from millstream.models.decayed import Decayed
 from millstream.models.embedding import MODALITIES
 from millstream.models.learned_model import LearnedModel
-from millstream.models.likeness_graph import LikenessGraph
 from millstream.models.pop import Pop
 from millstream.models.similar import Neighbour, affordable, neighbours
 from millstream.streams.catalogue_follower import CatalogueFollower
@@ -38,7 +37,6 @@ class SharedLists:
         store: Store,
         patience: Patience,
         clock_ms: Callable[[], int],
-        graph: LikenessGraph | None = None,
     ) -> None:
         self._settings_hash = settings.shape_hash()
         self._store = store
@@ -47,7 +45,6 @@ class SharedLists:
         self._catalogue = CatalogueFollower(settings, log)
         self._due_ms = 0
         self._written = -1
-        self._graph = graph or LikenessGraph()
         self._changed: dict[int, bool] = {}  # and whether its neighbours are to hear of it
 
     def open(self) -> None:
@@ -73,10 +70,8 @@ class SharedLists:
             self._write_heads(model, now_ms)
             self._written = model.offset
         self.changed(model.take_touched())
-        restated = model.take_restated()
-        if model.content is not None:
-            self._graph.follow(model.content, restated)
-        rows = affordable(model, self._next(), NEIGHBOURS_A_TICK, self._graph)
+        model.follow_likeness()
+        rows = affordable(model, self._next(), NEIGHBOURS_A_TICK)
         told = [row for row in rows if self._changed.pop(row)]
         found = self._write_neighbours(model, [r for r in rows if model.rows.item(r)], now_ms)
         if len(self._changed) < NEIGHBOURS_A_TICK:
@@ -141,8 +136,7 @@ class SharedLists:
         closed = self._catalogue.catalogue.closed_rows(model.rows, model.rows.changes, now_ms)
         item = model.rows.item
         similar = {}
-        all_of_them = neighbours(model, rows, closed, now_ms, NEIGHBOURS, self._graph)
-        by_row = dict(zip(rows, all_of_them, strict=True))
+        by_row = dict(zip(rows, neighbours(model, rows, closed, now_ms, NEIGHBOURS), strict=True))
         for row, found in by_row.items():
             entries = [
                 Entry(item(other), round(score, 5), BY_BEHAVIOUR)

@@ -54,7 +54,7 @@ def meet(model: LearnedModel, one: str, other: str) -> None:
 
 
 def named(model: LearnedModel, item: str, most: int = 5) -> list[tuple[str, float, int]]:
-    (found,) = neighbours(model, [model.rows.row(item)], OPEN, NOW, most, LikenessGraph())
+    (found,) = neighbours(model, [model.rows.row(item)], OPEN, NOW, most)
     return [(model.rows.item(row), round(score, 4), modality) for row, score, modality in found]
 
 
@@ -90,7 +90,7 @@ def test_neither_the_item_itself_nor_what_is_closed_is_a_neighbour() -> None:
     meet(model, "a", "b")
     closed = np.zeros(len(model.rows), np.bool_)
     closed[model.rows.rows(["b", "d"])] = True
-    (found,) = neighbours(model, [model.rows.row("a")], closed, NOW, 9, LikenessGraph())
+    (found,) = neighbours(model, [model.rows.row("a")], closed, NOW, 9)
     assert {model.rows.item(row) for row, _, _ in found} == {"c", "e", "f"}
 
 
@@ -100,10 +100,9 @@ def test_neighbours_do_not_depend_on_who_else_is_asked_for() -> None:
     look(model, {f"m{n}": chance.integers(-100, 100, 8).tolist() for n in range(40)})
     for one, other in chance.integers(0, 40, (60, 2)).tolist():
         meet(model, f"m{one}", f"m{other}")
-    graph = LikenessGraph()
-    together = neighbours(model, list(range(40)), OPEN, NOW, 6, graph)
+    together = neighbours(model, list(range(40)), OPEN, NOW, 6)
     for row in range(40):
-        assert neighbours(model, [row], OPEN, NOW, 6, graph) == [together[row]]
+        assert neighbours(model, [row], OPEN, NOW, 6) == [together[row]]
         assert len({one.row for one in together[row]}) == len(together[row])
         scores = [one.score for one in together[row]]
         assert scores == sorted(scores, reverse=True)
@@ -126,18 +125,18 @@ def test_a_scan_finds_what_comparing_with_each_finds() -> None:
 
 
 def test_so_many_are_taken_as_can_be_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, graph = new_model(), LikenessGraph()
+    model = new_model()
     look(model, {f"m{n}": [100, n] for n in range(10)})
     everything = range(10)
-    assert affordable(model, everything, 200, graph) == list(everything)
-    assert affordable(model, everything, 4, graph) == [0, 1, 2, 3]
+    assert affordable(model, everything, 200) == list(everything)
+    assert affordable(model, everything, 4) == [0, 1, 2, 3]
     monkeypatch.setattr(similar, "PAIRS_A_CALL", 30)
-    assert affordable(model, everything, 200, graph) == [0, 1, 2]
+    assert affordable(model, everything, 200) == [0, 1, 2]
     monkeypatch.setattr(similar, "PAIRS_A_CALL", 1)
-    assert affordable(model, everything, 200, graph) == [0]
+    assert affordable(model, everything, 200) == [0]
     content_in(model).counts[:5] = similar.SCANNED_BELOW  # these cost no scan
-    assert affordable(model, everything, 200, graph) == [0, 1, 2, 3, 4, 5]
-    assert affordable(model, [], 200, graph) == []
+    assert affordable(model, everything, 200) == [0, 1, 2, 3, 4, 5]
+    assert affordable(model, [], 200) == []
 
 
 def test_what_is_described_is_touched_and_so_is_what_is_encoded_anew() -> None:
@@ -148,20 +147,28 @@ def test_what_is_described_is_touched_and_so_is_what_is_encoded_anew() -> None:
         model.describe(n, [(f"m{n}", Embedding({"image": vector}))], 0)
         # Axes are fitted anew at 1, 2 and 4 vectors: then all have new codes.
         assert sorted(model.take_touched()) == ([2] if n == 2 else list(range(n + 1)))
-        assert sorted(model.take_restated()) == ([2] if n == 2 else list(range(n + 1)))
     meet(model, "m0", "m1")
     assert sorted(model.take_touched()) == [0, 1]
-    assert model.take_restated() == []
 
 
-def test_rows_that_are_given_up_are_restated() -> None:
-    model = new_model()
-    for n in range(1001):
-        model.describe(n, [(f"m{n}", Embedding({"image": part(1.0, float(n))}))], 0)
-        if n < 1000:
-            model.settle()
-            model.take_restated()
-    first = model.rows.row("m1000")
-    given_up = [row for row in range(1000) if not model.rows.item(row)]
-    assert len(given_up) > 1
-    assert {first, *given_up} <= set(model.take_restated())
+def test_the_graph_follows_new_looks_axes_fitted_anew_and_rows_that_are_given_up() -> None:
+    model, exact = new_model(), LikenessGraph()
+    model.likeness = LikenessGraph(exact_max=10)
+    chance = np.random.default_rng(9)
+    kinds = chance.normal(0, 1, (30, 32))
+    for n in range(1200):  # of which the model has room for 1000
+        item = n if n < 1100 else n - 150  # some are described again
+        looks = part(*(kinds[n % 30] + chance.normal(0, 0.5, 32)))
+        model.describe(n, [(f"m{item}", Embedding({"image": looks}))], 0)
+        model.settle()
+        model.follow_likeness()
+    rows = [row for row in range(1000) if model.rows.item(row)]
+    asked = rows[::20]
+    by_graph = neighbours(model, asked, OPEN, NOW, 5)
+    model.likeness = exact
+    same = [
+        len({*one} & {*other}) / 5
+        for one, other in zip(by_graph, neighbours(model, asked, OPEN, NOW, 5), strict=True)
+    ]
+    assert np.mean(same) > 0.95
+    assert {one.row for found in by_graph for one in found} <= set(rows)

@@ -81,8 +81,8 @@ def test_those_that_a_new_item_is_like_name_it_too_and_then_all_is_still(
     system: System, exact_max: int
 ) -> None:
     model = new_learned_model(system.settings)
-    given = system.settings, system.log, system.store, system.patience(), system.clock
-    shared = SharedLists(*given, LikenessGraph(exact_max))
+    model.likeness = LikenessGraph(exact_max)
+    shared = SharedLists(system.settings, system.log, system.store, system.patience(), system.clock)
     shared.open()
 
     def describe(item: str, seed: int) -> None:
