@@ -9,7 +9,7 @@ from millstream.models.content import Content
 from millstream.models.content_kernels import NO_DOTS, NONE, TINY, cosines, joined, near
 from millstream.models.histories import Rows, Scores
 from millstream.models.jit import kernel
-from millstream.models.space import Codes, Floats
+from millstream.models.space import DIM, Codes, Floats
 
 BLOCK: Final = 4096
 """So many rows are made floats at once: 5 MB."""
@@ -57,7 +57,7 @@ def weighed(content: Content, rows: Rows) -> tuple[Floats, Floats]:
     scales = content.vectors.scales[rows]
     vectors = content.vectors.codes[rows] * (scales * root)[:, :, None]
     there = np.asarray((scales > 0.0) * root, np.float32)
-    return np.asarray(vectors.reshape(len(rows), -1), np.float32), there
+    return np.asarray(vectors.reshape(len(rows), root.size * DIM), np.float32), there
 
 
 def likeness(content: Content, asked: Rows, others: Rows) -> tuple[Scores, Rows]:

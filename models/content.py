@@ -194,9 +194,8 @@ class Content:
         # A joint vector holds the root of each modality's worth already.
         asked = worth * np.sqrt(1.0 / np.maximum(self.worth, TINY), dtype=np.float32)
         asked[self.worth <= 0.0] = 0.0
-        return self.cells.look(
-            rows, joint(taste.codes, taste.scales, asked), max(1, self.params.young_max // 2)
-        )
+        most = max(1, self.params.young_max // 2)
+        return self.cells.look(rows, joint(taste.codes, taste.scales, asked), most)
 
     def retrieve(self, histories: Histories, k: int) -> Rows:
         """Return each person's k nearest young items by the joint vector, (B, k)."""
@@ -272,8 +271,7 @@ class Content:
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return those, and what codes are made by."""
-        counts = {"counts": self.counts[: self.vectors.rows]}
-        return self.vectors.arrays() | self.cells.arrays() | counts
+        return self.read_arrays() | self.vectors.arrays() | self.cells.arrays()
 
     def load(self, arrays: Arrays) -> None:
         """Replace the state; from `read_arrays` alone a replica's."""

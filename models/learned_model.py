@@ -208,6 +208,9 @@ class LearnedModel(ItemModel):
         self._used[: len(used)] = used
         self._repeats.load(partitions, highest.tolist(), recent)
         self._pending = _Pending(self.offset)
+        self._touched.clear()
+        self._restated.clear()
+        self.likeness.clear()
 
     def _learn(self, fresh: Sequence[Interaction], scored: Scored | None) -> None:
         rows = [self._row(interaction.item) for interaction in fresh]

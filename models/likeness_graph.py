@@ -37,11 +37,11 @@ SPARE: Final = 4
 class LikenessGraph:
     """The k described items that each is most like. One owner, one thread."""
 
-    def __init__(self, exact_max: int = EXACT_MAX) -> None:
+    def __init__(self, exact_max: int = EXACT_MAX, looked_at: int = LOOKED_AT) -> None:
         """Begin without a graph; with more than `exact_max` items there will be one."""
         self._exact_max = exact_max
+        self._looked_at = looked_at
         self._graph: Index | None = None
-        self._inside: Flags = NOTHING  # by row: who is in the graph
         self._waiting: Flags = NOTHING  # by row: who is to be put in, or taken out
         self._removed = 0
         self._covers = False
@@ -50,16 +50,17 @@ class LikenessGraph:
         """Note rows that look otherwise than before, or are gone, and put some of them in place."""
         described = content.described.rows()
         if len(described) <= self._exact_max:
-            self._begin(0)
+            self.clear()
             return
         if self._graph is None or self._removed > len(self._graph):
             # One in which most was replaced finds less: it is made anew.
-            self._begin(content.vectors.codes[0].size)
+            self.clear()
+            self._graph = _new_graph(content.vectors.codes[0].size)
             rows = described.tolist()
         self._waiting = grown(self._waiting, content.vectors.rows)
         self._waiting[np.fromiter(rows, np.int64)] = True
         waiting = np.flatnonzero(self._waiting).astype(np.int32)
-        self._put(content, waiting[-PUT_A_CALL:])  # the newest first
+        self._put(self._graph, content, waiting[-PUT_A_CALL:])  # the newest first
         self._covers = 10 * len(waiting) <= len(described)
 
     @property
@@ -70,7 +71,7 @@ class LikenessGraph:
     def cost(self, content: Content) -> int:
         """Return with how many others `nearest` compares an item, about."""
         described = len(content.described.rows())
-        return described if described <= self._exact_max else LOOKED_AT
+        return described if described <= self._exact_max else self._looked_at
 
     def nearest(self, content: Content, asked: Rows, closed: Flags, k: int) -> Rows:
         """Return the k items that each asked row (A,) is most like, (A, k), best first.
@@ -80,43 +81,37 @@ class LikenessGraph:
         pool = content.described.open(closed)
         if len(pool) <= self._exact_max:
             return alike(content, asked, pool, k)
-        if self._covers and 2 * len(pool) > len(content.described.rows()):
-            looked = self._search(content, asked, SPARE * k)
+        few_are_closed = 2 * len(pool) > len(content.described.rows())
+        if self._graph is not None and self._covers and few_are_closed:
+            looked = _search(self._graph, content, asked, SPARE * k)
             shut = (looked >= 0) & (looked < len(closed))
             shut[shut] = closed[looked[shut]]
             looked[shut] = -1
         else:
-            looked = content.cells.look(pool, content.joint(asked), LOOKED_AT)
+            looked = content.cells.look(pool, content.joint(asked), self._looked_at)
         return nearest(content, asked, looked, k)
 
-    def _begin(self, width: int) -> None:
-        """Begin anew, with a graph of vectors of so many numbers; of 0 none."""
-        self._graph = _new_graph(width) if width else None
-        self._inside = self._waiting = NOTHING
+    def clear(self) -> None:
+        """Begin anew, without a graph."""
+        self._graph = None
+        self._waiting = NOTHING
         self._removed = 0
         self._covers = False
 
-    def _put(self, content: Content, rows: Rows) -> None:
-        assert self._graph is not None, "follow makes one"
+    def _put(self, graph: "Index", content: Content, rows: Rows) -> None:
+        """Put rows into the graph in place of what they looked like, or take them out."""
         self._waiting[rows] = False
-        self._inside = grown(self._inside, content.vectors.rows)
-        old = rows[self._inside[rows]]
+        self._removed += int(graph.remove(rows.astype(np.uint64), threads=1))
         new = rows[content.vectors.scales[rows].any(axis=1)]
-        if len(old):
-            self._graph.remove(old.astype(np.uint64), threads=1)
-            self._removed += len(old)
-        if len(new):
-            self._graph.add(new.astype(np.uint64), _joint(content, new), threads=1)
-        self._inside[old] = False
-        self._inside[new] = True
+        graph.add(new.astype(np.uint64), _joint(content, new), threads=1)
 
-    def _search(self, content: Content, asked: Rows, k: int) -> Rows:
-        assert self._graph is not None, "what covers a catalogue is there"
-        found = missing(len(asked), k)
-        for mine, vector in zip(found, _joint(content, asked), strict=True):
-            keys = self._graph.search(vector, k, threads=1).keys
-            mine[: len(keys)] = keys
-        return found
+
+def _search(graph: "Index", content: Content, asked: Rows, k: int) -> Rows:
+    found = missing(len(asked), k)
+    for mine, vector in zip(found, _joint(content, asked), strict=True):
+        keys = graph.search(vector, k, threads=1).keys
+        mine[: len(keys)] = keys
+    return found
 
 
 def _joint(content: Content, rows: Rows) -> Codes:

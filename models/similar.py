@@ -7,7 +7,7 @@ that error, .3, is as large as the cosines of true neighbours. What is not descr
 behaviour alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -37,22 +37,19 @@ class Neighbour(NamedTuple):
     modality: int
 
 
-def affordable(model: LearnedModel, rows: Iterable[int], most: int) -> list[int]:
-    """Return the first of these rows, at most `most`, of which `neighbours` costs a bounded time.
-
-    At least one, if there is any.
-    """
+def affordable(
+    model: LearnedModel, rows: Sequence[int], pairs: int = PAIRS_A_CALL
+) -> Sequence[int]:
+    """Return the first of these rows of which `neighbours` scans so many pairs; one, at least."""
     content = model.content
-    scans = most
-    if content is not None:
-        scans = max(PAIRS_A_CALL // max(model.likeness.cost(content), 1), 1)
-    taken: list[int] = []
-    for row in rows:
-        scans -= content is not None and _is_scanned(content, row)
-        if len(taken) == most or scans < 0:
-            break
-        taken.append(row)
-    return taken
+    if content is None:
+        return rows
+    scans = max(pairs // max(model.likeness.cost(content), 1), 1)
+    for n, row in enumerate(rows):
+        scans -= _is_scanned(content, row)
+        if scans < 0:
+            return rows[:n]
+    return rows
 
 
 def neighbours(

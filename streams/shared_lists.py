@@ -71,7 +71,7 @@ class SharedLists:
             self._written = model.offset
         self.changed(model.take_touched())
         model.follow_likeness()
-        rows = affordable(model, self._next(), NEIGHBOURS_A_TICK)
+        rows = affordable(model, self._next())
         told = [row for row in rows if self._changed.pop(row)]
         found = self._write_neighbours(model, [r for r in rows if model.rows.item(r)], now_ms)
         if len(self._changed) < NEIGHBOURS_A_TICK:

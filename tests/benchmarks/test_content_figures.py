@@ -47,9 +47,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(root: Path, *arguments: str, **changed: str) -> "subprocess.CompletedProcess[str]":
+def run(root: Path, data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(root / "benchmarks/content.py"), *arguments]
-    environment = {**os.environ, **changed}
+    environment = {
+        **os.environ,
+        "MILLSTREAM_DATA_DIR": str(data),
+        "MILLSTREAM_ENCODERS_TEXT": "hashing",
+        "MILLSTREAM_ENCODERS_IMAGE": "off",
+    }
     return subprocess.run(
         command, capture_output=True, text=True, timeout=300, check=False, env=environment
     )
@@ -58,12 +63,7 @@ def run(root: Path, *arguments: str, **changed: str) -> "subprocess.CompletedPro
 def test_every_row_is_measured_over_the_same_events(
     folder: Path, root: Path, tmp_path: Path
 ) -> None:
-    changed = {
-        "MILLSTREAM_DATA_DIR": str(tmp_path / "data"),
-        "MILLSTREAM_ENCODERS_TEXT": "hashing",
-        "MILLSTREAM_ENCODERS_IMAGE": "off",
-    }
-    done = run(root, "--folder", str(folder), "--limit", "200", "--json", **changed)
+    done = run(root, tmp_path / "data", "--folder", str(folder), "--limit", "200", "--json")
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
     found = json.loads(line)
@@ -76,7 +76,7 @@ def test_every_row_is_measured_over_the_same_events(
 
 
 def test_where_the_data_are_not_it_says_so(root: Path, tmp_path: Path) -> None:
-    done = run(root, "--folder", str(tmp_path))
+    done = run(root, tmp_path / "data", "--folder", str(tmp_path))
     assert done.returncode == 3
     assert "MovieLens 100K with plots and posters; --folder says where" in done.stderr
 
@@ -100,13 +100,8 @@ def test_a_crowd_lies_between_items_of_the_catalogue_and_behind_them() -> None:
 def test_the_price_of_the_bonus_is_measured_without_newcomers(
     folder: Path, root: Path, tmp_path: Path
 ) -> None:
-    changed = {
-        "MILLSTREAM_DATA_DIR": str(tmp_path / "data"),
-        "MILLSTREAM_ENCODERS_TEXT": "hashing",
-        "MILLSTREAM_ENCODERS_IMAGE": "off",
-    }
     rows = "--rows", "bonus", "--limit", "100", "--json"
-    done = run(root, "--folder", str(folder), *rows, **changed)
+    done = run(root, tmp_path / "data", "--folder", str(folder), *rows)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["rows"]
     assert list(found) == [row.name for row in ROWS["bonus"]]

@@ -124,19 +124,40 @@ def test_a_scan_finds_what_comparing_with_each_finds() -> None:
     assert np.array_equal(modalities, np.where(like > 0, IMAGE, -1))
 
 
-def test_so_many_are_taken_as_can_be_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_are_taken_as_can_be_scanned() -> None:
     model = new_model()
     look(model, {f"m{n}": [100, n] for n in range(10)})
     everything = range(10)
-    assert affordable(model, everything, 200) == list(everything)
-    assert affordable(model, everything, 4) == [0, 1, 2, 3]
-    monkeypatch.setattr(similar, "PAIRS_A_CALL", 30)
-    assert affordable(model, everything, 200) == [0, 1, 2]
-    monkeypatch.setattr(similar, "PAIRS_A_CALL", 1)
-    assert affordable(model, everything, 200) == [0]
+    assert list(affordable(model, everything)) == list(everything)
+    assert list(affordable(model, everything, 30)) == [0, 1, 2]
+    assert list(affordable(model, everything, 1)) == [0]
+    model.likeness = LikenessGraph(exact_max=5, looked_at=4)
+    assert list(affordable(model, everything, 30)) == [0, 1, 2, 3, 4, 5, 6]
     content_in(model).counts[:5] = similar.SCANNED_BELOW  # these cost no scan
-    assert affordable(model, everything, 200) == [0, 1, 2, 3, 4, 5]
-    assert affordable(model, [], 200) == []
+    assert list(affordable(model, everything, 1)) == [0, 1, 2, 3, 4, 5]
+    assert list(affordable(model, [], 1)) == []
+
+
+def test_of_too_many_items_those_in_the_nearest_cells_are_looked_at() -> None:
+    model = new_model()
+    kinds = np.random.default_rng(7).integers(-100, 100, (20, 16))
+    own = np.random.default_rng(8).integers(-20, 20, (600, 16))
+    look(model, {f"m{n}": (kinds[n % 20] + own[n]).clip(-127, 127).tolist() for n in range(600)})
+    closed = np.zeros(600, np.bool_)
+    closed[::7] = True
+    closed.setflags(write=False)
+    asked = list(range(0, 600, 11))
+    exact = neighbours(model, asked, closed, NOW, 5)
+
+    def found_of(looked_at: int) -> float:
+        model.likeness = LikenessGraph(exact_max=500, looked_at=looked_at)
+        found = neighbours(model, asked, closed, NOW, 5)
+        assert not any(closed[one.row] for each in found for one in each)
+        same = [len({*one} & {*other}) / 5 for one, other in zip(exact, found, strict=True)]
+        return float(np.mean(same))
+
+    assert found_of(350) > 0.9
+    assert found_of(20) < 0.9
 
 
 def test_what_is_described_is_touched_and_so_is_what_is_encoded_anew() -> None:
